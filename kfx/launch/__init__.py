@@ -1,0 +1,1 @@
+"""Starts a task somewhere and brings back its result."""
