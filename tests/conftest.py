@@ -1,0 +1,43 @@
+"""What every test area shares: real parts that may be absent, and the real table."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def absent(reason: str) -> None:
+    """Skips the test because a real part is absent; where every part is promised (KFX_REQUIRE_ALL=1) it fails."""
+    if os.environ.get("KFX_REQUIRE_ALL") == "1":
+        pytest.fail(f"KFX_REQUIRE_ALL=1, but {reason}")
+    pytest.skip(reason)
+
+
+def require_program(*names: str) -> str:
+    """Returns the path of the first program found on PATH, or treats the part as absent."""
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    absent(f"no program {' or '.join(names)} on PATH")
+    raise AssertionError("unreachable")
+
+
+def require_module(name: str) -> None:
+    """Treats the part as absent when a Python package cannot be found."""
+    if importlib.util.find_spec(name) is None:
+        absent(f"the package {name} is not installed")
+
+
+@pytest.fixture(scope="session")
+def dry_bean() -> Path:
+    """The UCI Dry Bean table (13,611 x 17), which stands beside the repository and is not part of it."""
+    path = Path(os.environ.get("KFX_DRY_BEAN", REPOSITORY.parent / "shared" / "data" / "dry_bean.csv"))
+    if not path.is_file():
+        absent(f"the table {path.name} is not at {path.parent} (set KFX_DRY_BEAN)")
+    return path
