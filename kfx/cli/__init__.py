@@ -1,0 +1,1 @@
+"""The `kfx` command: one file a subcommand, nothing heavy at import."""
