@@ -1,0 +1,75 @@
+"""Where tables come from: one file a source, found by its file.
+
+The scheme of a URI names the module in this package that opens it: `gs://bucket/x.csv` is opened by `gs.py`, `bq://...`
+by `bq.py`, `sklearn:wine` by `sklearn.py`, and a path without a scheme by `file.py`. To add a source, add a module with
+a function `open_uri(uri) -> Source`; nothing else changes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from kfx.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SCHEME = re.compile(r"([a-z][a-z0-9]+):")
+
+
+class Source(Protocol):
+    """A table that is read as a stream of Arrow record batches, as often as wanted."""
+
+    @property
+    def uri(self) -> str:
+        """What the user gave."""
+
+    def schema(self) -> pa.Schema:
+        """Returns the table's columns. Text files are read as far as needed to know that the types hold throughout.
+
+        Raises:
+            UsageError: The table cannot be read; the message names the file, and the row where it is known.
+        """
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yields the table's rows, all of them, with the types of `schema()`.
+
+        Args:
+            columns: Only these columns, in this order; None for all.
+
+        Raises:
+            UsageError: A column does not exist, or the table cannot be read.
+        """
+
+
+def schemes() -> list[str]:
+    """Returns the schemes kfx reads, in alphabetical order: the public modules of this package."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def open_source(uri: str) -> Source:
+    """Opens a table.
+
+    Args:
+        uri: A local path or glob (CSV, TSV, JSON lines or Parquet, plain, gzip or zstd), `gs://...` likewise,
+            `bq://project.dataset.table`, or `sklearn:NAME`.
+
+    Raises:
+        UsageError: The scheme is unknown, or nothing readable is there.
+        MissingExtraError: The source needs a package that is not installed.
+    """
+    if not uri:
+        raise UsageError("The source is empty. Give a path, gs://..., bq://project.dataset.table or sklearn:NAME.")
+    match = _SCHEME.match(uri)
+    scheme = match.group(1) if match else "file"
+    if scheme not in schemes():
+        if "://" in uri:
+            known = ", ".join(schemes())
+            raise UsageError(f"{uri!r} has a scheme kfx does not read. It reads: {known}, and plain paths.")
+        scheme = "file"
+    source: Source = importlib.import_module(f"{__name__}.{scheme}").open_uri(uri)
+    return source

@@ -1,0 +1,61 @@
+"""Files of any storage as one source: each file's format is told by its first bytes, not by its name.
+
+A kfp artifact's path has no suffix, so the name alone says too little. The suffix only tells TSV from CSV.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from kfx.errors import UsageError
+from kfx.stats.sources import Source
+
+if TYPE_CHECKING:
+    import pyarrow.fs as pafs
+
+_GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
+
+
+def open_files(uri: str, file_system: pafs.FileSystem, paths: Sequence[str]) -> Source:
+    """Opens files that together are one table.
+
+    Args:
+        uri: What the user gave, for messages.
+        file_system: Where the files are.
+        paths: Their paths there, at least one.
+
+    Raises:
+        UsageError: A file is empty, cannot be opened, or the files differ in format.
+    """
+    from kfx.stats.sources._parquet import ParquetFiles
+    from kfx.stats.sources._text import TextFiles
+
+    formats = {path: _format_of(file_system, path) for path in paths}
+    first = formats[paths[0]]
+    for path, other in formats.items():
+        if other[0] != first[0]:
+            raise UsageError(f"{uri} mixes formats: {paths[0]} is {first[0]}, {path} is {other[0]}.")
+    if first[0] == "parquet":
+        return ParquetFiles(uri, file_system, tuple(paths))
+    return TextFiles(uri, file_system, {path: codec for path, (_, codec) in formats.items()}, first[0])
+
+
+def _format_of(file_system: pafs.FileSystem, path: str) -> tuple[str, str | None]:
+    """Returns a file's format (parquet, csv, tsv, jsonl) and its compression (gzip, zstd or None)."""
+    try:
+        with file_system.open_input_file(path) as file:
+            head = file.read(4)
+            codec = "gzip" if head.startswith(_GZIP) else "zstd" if head.startswith(_ZSTD) else None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be opened: {error}") from error
+    if not head:
+        raise UsageError(f"{path} is empty: it has neither a header nor rows.")
+    if head == _PARQUET:
+        return "parquet", None
+    suffixes = [suffix for suffix in PurePosixPath(path).suffixes if suffix not in {".gz", ".zst"}]
+    suffix = suffixes[-1].lower() if suffixes else ""
+    if suffix in {".jsonl", ".ndjson", ".json"} or (not suffix and codec is None and head.startswith(b"{")):
+        return "jsonl", codec
+    return "tsv" if suffix in {".tsv", ".tab"} else "csv", codec
