@@ -1,1 +1,1 @@
-"""The `kfx` command: one file a subcommand, nothing heavy at import."""
+"""The `kfx` command. One file a command: `NAME.py` holds the click command of that name."""

@@ -10,6 +10,7 @@ two of its module attributes are replaced while a run lasts:
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import json
 import os
@@ -146,7 +147,14 @@ def _refuse_containers(spec: Mapping[str, Any]) -> None:
 
 @contextlib.contextmanager
 def _quiet(log: Any) -> Iterator[None]:
-    """Sends what kfp.local prints and warns to a file; the caller shows the tasks itself."""
-    with contextlib.redirect_stdout(log), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """Sends what kfp.local prints and warns to a file; the caller shows the tasks itself.
+
+    kfp.local indents `print` while a task runs and, after a `dsl.ParallelFor`, leaves it indented.
+    """
+    original_print = builtins.print
+    try:
+        with contextlib.redirect_stdout(log), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        builtins.print = original_print
