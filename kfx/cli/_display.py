@@ -108,7 +108,9 @@ class RunDisplay:
 
 def _line(task: Task) -> Text:
     mark, style = _MARKS[task.state]
-    line = Text.assemble((f"{mark} ", style), task.name, (f"  {_took(task)}", "dim"))
+    line = Text.assemble((f"{mark} ", style), task.name)
+    if task.ended_at:
+        line.append(f"  {_took(task)}", "dim")
     if task.error:
         line.append(f"\n  {task.error}".replace("\n", "\n  "), "red")
     return line

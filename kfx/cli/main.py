@@ -22,16 +22,19 @@ class _Commands(click.Group):
     """The commands in this folder."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        names = [module.name for module in pkgutil.iter_modules(cli.__path__)]
-        return sorted(name for name in names if self.get_command(ctx, name))
+        return sorted(name for name in _files() if self.get_command(ctx, name))
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in {module.name for module in pkgutil.iter_modules(cli.__path__)} - {"main"}:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        if cmd_name not in _files():
             return None
         module = importlib.import_module(f"kfx.cli.{cmd_name}")
         # `list` and `compile` carry an underscore so as not to hide Python's own.
         command = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_", None)
         return command if isinstance(command, click.Command) else None
+
+
+def _files() -> list[str]:
+    return [module.name for module in pkgutil.iter_modules(cli.__path__) if module.name != "main"]
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

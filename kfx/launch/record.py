@@ -31,7 +31,7 @@ class Recorder:
         Args:
             spec: The compiled pipeline as JSON data.
             arguments: The pipeline parameters the user gave.
-            folder: The run's folder; its name is the run's id.
+            folder: The run's folder, which must not exist yet; its name is the run's id.
             on_change: Called with the run after each change, from whichever thread made it.
         """
         self.folder = folder
@@ -40,7 +40,7 @@ class Recorder:
         self.error = ""
         self._lock = threading.RLock()
         self._on_change = on_change
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True)
         self._run = Run(
             id=self.run_id,
             pipeline=spec["pipelineInfo"]["name"],
@@ -97,8 +97,10 @@ class Recorder:
             first = declared["artifacts"][0]
             actual = written.get("artifacts", {}).get(key, {}).get("artifacts", [first])[0]
             artifacts[key] = actual.get("uri", first["uri"])
+            metadata = actual.get("metadata") or {}
             if first.get("type", {}).get("schemaTitle") == "system.Metrics":
-                metrics.update(actual.get("metadata") or {})
+                metrics.update(metadata)
+            _write_payload(Path(artifacts[key]), metadata)
         self._change(
             name,
             state="succeeded",
@@ -177,6 +179,12 @@ def _sorted(tasks: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
     parameters = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     return {name: given["defaultValue"] for name, given in parameters.items() if "defaultValue" in given}
+
+
+def _write_payload(path: Path, metadata: Mapping[str, Any]) -> None:
+    """Gives an artifact that is metadata only, as metrics are, a file of that metadata for its path to lead to."""
+    if metadata and path.is_absolute() and not path.exists():
+        path.write_text(json.dumps(metadata, indent=1), encoding="utf-8")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

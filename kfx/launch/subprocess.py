@@ -64,16 +64,21 @@ class SubprocessLauncher:
         return code
 
     def cancel(self) -> None:
-        """Ends every child, first with SIGTERM, after `GRACE_S` with SIGKILL; no further command is started."""
-        with self._lock:
-            self.cancelled = True
-            children = list(self._children)
-        for child in children:
+        """Ends every child, first with SIGTERM, after `GRACE_S` with SIGKILL; no further command is started.
+
+        Takes no lock, because a signal handler calls it: a child started meanwhile sees `cancelled` right after.
+        """
+        self.cancelled = True
+        for child in list(self._children):
             _signal_group(child, signal.SIGTERM)
-        if children:
-            killer = threading.Timer(GRACE_S, _kill, [children])
-            killer.daemon = True
-            killer.start()
+        killer = threading.Timer(GRACE_S, self.kill)
+        killer.daemon = True
+        killer.start()
+
+    def kill(self) -> None:
+        """Ends every child with SIGKILL."""
+        for child in list(self._children):
+            _signal_group(child, signal.SIGKILL)
 
     def _start(self, command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[str]:
         with self._lock:
@@ -91,7 +96,9 @@ class SubprocessLauncher:
                 start_new_session=True,
             )
             self._children.add(child)
-            return child
+        if self.cancelled:
+            _signal_group(child, signal.SIGTERM)
+        return child
 
     def _forget(self, child: subprocess.Popen[str]) -> None:
         # Reached with the child alive only when this thread is interrupted while it reads.
@@ -105,11 +112,6 @@ class SubprocessLauncher:
             child.stdout.close()
         with self._lock:
             self._children.discard(child)
-
-
-def _kill(children: list[subprocess.Popen[str]]) -> None:
-    for child in children:
-        _signal_group(child, signal.SIGKILL)
 
 
 def _signal_group(child: subprocess.Popen[str], number: signal.Signals) -> None:

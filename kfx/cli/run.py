@@ -1,0 +1,153 @@
+"""`kfx run`: a pipeline on this machine, each task as a process."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from kfx.launch.record import Recorder
+    from kfx.launch.subprocess import SubprocessLauncher
+
+
+@click.command("run")
+@click.argument("pipeline")
+@click.option(
+    "-p", "--parameter", "texts", metavar="NAME=VALUE", multiple=True, help="A pipeline parameter; repeat it."
+)
+@click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("kfx-runs"),
+    show_default=True,
+    help="Folder that the run's own folder is made in.",
+)
+@click.option("--logs", is_flag=True, help="Show the tasks' output as it comes.")
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def run(pipeline: str, texts: tuple[str, ...], root: Path, logs: bool, output: str) -> None:
+    """Run PIPELINE on this machine.
+
+    PIPELINE is a name from `kfx list`, module:function, a .py file (file.py:function) or a compiled .yaml file. Values
+    are read as JSON where the parameter is not text: -p seed=7 -p hyperparameters='{"max_depth": 8}'.
+
+    Exits with 0 when the run succeeded, 1 when it failed or was stopped with Ctrl-C.
+    """
+    # The first sign of life comes before kfp is imported (a second and more).
+    click.echo(f"Compiling {pipeline}", err=True)
+    from kfx.cli._display import RunDisplay
+    from kfx.cli.parameters import check, parse
+    from kfx.cli.pipeline import resolve
+    from kfx.launch.local import LocalRun
+    from kfx.launch.record import Recorder
+    from kfx.launch.subprocess import SubprocessLauncher
+
+    compiled = resolve(pipeline)
+    arguments = check(parse(texts, compiled.spec), compiled.spec)
+    folder = _new_folder(root.resolve(), compiled.name)
+    click.echo(f"Running {compiled.name} in {_short(folder)}", err=True)
+    display = RunDisplay(logs=logs)
+    recorder = Recorder(compiled.spec, arguments, folder, display.update)
+    launcher = SubprocessLauncher()
+    with _stopping(launcher), display:
+        try:
+            LocalRun(compiled.spec, arguments, recorder, launcher, display.line).execute()
+        finally:
+            recorder.close()
+    result = _result(recorder, launcher)
+    if output == "json":
+        click.echo(json.dumps(result, indent=2))
+    else:
+        _print(recorder, result)
+    sys.exit(0 if result["state"] == "succeeded" else 1)
+
+
+@contextlib.contextmanager
+def _stopping(launcher: SubprocessLauncher) -> Iterator[None]:
+    """Makes Ctrl-C (and SIGTERM) stop the children and let the run end by itself; a second one ends kfx at once."""
+
+    def stop(number: int, _frame: Any) -> None:
+        if launcher.cancelled:
+            launcher.kill()
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        launcher.cancel()
+
+    kept = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def _new_folder(root: Path, name: str) -> Path:
+    """A folder no run has yet, named after the pipeline and the time."""
+    base = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return next(folder for folder in (root / f"{base}{tail}" for tail in _tails()) if not folder.exists())
+
+
+def _tails() -> Iterator[str]:
+    yield ""
+    yield from (f"-{number}" for number in itertools.count(2))
+
+
+def _result(recorder: Recorder, launcher: SubprocessLauncher) -> dict[str, Any]:
+    """The run as one JSON object."""
+    run = recorder.run
+    failed = [f"{task.name}: {task.error}" for task in run.failed_tasks]
+    return {
+        "state": "cancelled" if launcher.cancelled else "failed" if recorder.failed else "succeeded",
+        "run": run.id,
+        "pipeline": run.pipeline,
+        "folder": str(recorder.folder),
+        "duration_s": round(time.time() - (run.started_at or 0), 3),
+        "error": "\n".join([*failed, *filter(None, [recorder.error])]),
+        "metrics": run.metrics,
+        "outputs": {f"{task.name}.{name}": path for task in run.tasks for name, path in task.artifacts.items()},
+        "tasks": [
+            {
+                "name": task.name,
+                "state": task.state,
+                "duration_s": round((task.ended_at or 0) - task.started_at, 3) if task.started_at else None,
+                "error": task.error,
+                "log": task.log,
+            }
+            for task in run.tasks
+        ],
+    }
+
+
+def _print(recorder: Recorder, result: dict[str, Any]) -> None:
+    """The run's end for a person: the message, the metrics, and where everything is."""
+    from rich.console import Console
+
+    console = Console(soft_wrap=True, highlight=False)
+    outputs = {name: Path(path) for name, path in result["outputs"].items()}
+    for name, path in outputs.items():
+        if name.endswith(".message") and path.is_file():
+            console.print(f"\n{path.read_text(encoding='utf-8').strip()}\n", markup=False)
+    width = max(map(len, outputs), default=0)
+    for name, path in outputs.items():
+        console.print(f"{name:<{width}}  {_short(path)}", markup=False)
+    if result["error"]:
+        console.print(f"\n{result['error']}", style="red", markup=False)
+        for task in recorder.run.failed_tasks:
+            console.print(f"Log: {_short(Path(task.log))}", markup=False)
+    console.print(f"\n{recorder.run.pipeline} {result['state']}: {_short(recorder.folder)}", style="bold", markup=False)
+
+
+def _short(path: Path) -> str:
+    """A path as one would type it here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
