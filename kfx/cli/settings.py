@@ -116,7 +116,8 @@ def apply(ctx: click.Context) -> None:
     load_dotenv(find_dotenv(usecwd=True), override=False)
     path = find_file(Path.cwd())
     document = read(path) if path else {}
-    check(document, path, group.list_commands(ctx), command, name)
+    if document:
+        check(document, path, group.list_commands(ctx), command, name)
     for key, variable in _IMAGES.items():
         if key in document:
             os.environ.setdefault(variable, str(document[key]))
