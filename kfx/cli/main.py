@@ -34,7 +34,7 @@ class _Commands(click.Group):
 
 
 def _files() -> list[str]:
-    return [module.name for module in pkgutil.iter_modules(cli.__path__) if module.name != "main"]
+    return [module.name for module in pkgutil.iter_modules(cli.__path__) if module.name != "main" and module.name[0] != "_"]
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

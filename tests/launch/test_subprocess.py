@@ -1,0 +1,83 @@
+"""The subprocess launcher, on real processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from kfx.launch.subprocess import SubprocessLauncher
+
+
+def _python(code: str) -> list[str]:
+    return [sys.executable, "-u", "-c", code]
+
+
+def test_output_goes_to_the_log_and_to_the_caller_line_by_line(tmp_path: Path) -> None:
+    """Standard output and error both land in the log file, and each line reaches the callback."""
+    lines: list[str] = []
+    code = SubprocessLauncher().run(
+        _python("import sys; print('one'); print('two', file=sys.stderr)"),
+        env=os.environ,
+        log=tmp_path / "task" / "log.txt",
+        on_line=lines.append,
+    )
+    assert code == 0
+    assert lines == ["one", "two"]
+    assert (tmp_path / "task" / "log.txt").read_text() == "one\ntwo\n"
+
+
+def test_the_exit_code_is_the_childs(tmp_path: Path) -> None:
+    """A failing child's code comes back, a signal as its negative number."""
+    launcher = SubprocessLauncher()
+    assert launcher.run(_python("raise SystemExit(7)"), env=os.environ, log=tmp_path / "a") == 7
+    assert launcher.run(_python("import os; os.kill(os.getpid(), 9)"), env=os.environ, log=tmp_path / "b") == -9
+
+
+def test_bytes_that_are_not_utf8_do_not_stop_a_task(tmp_path: Path) -> None:
+    """Undecodable output is kept readable instead of raising in the reader."""
+    code = SubprocessLauncher().run(
+        _python("import sys; sys.stdout.buffer.write(b'caf\\xe9\\n')"), env=os.environ, log=tmp_path / "log"
+    )
+    assert code == 0
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "caf\N{REPLACEMENT CHARACTER}\n"
+
+
+def test_cancel_ends_the_child_and_what_it_started(tmp_path: Path) -> None:
+    """Cancelling reaches the whole process group: a grandchild that would outlive its parent is gone too."""
+    code = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    launcher, pids = SubprocessLauncher(), []
+
+    def on_line(line: str) -> None:
+        pids.append(int(line))
+        threading.Thread(target=launcher.cancel).start()
+
+    with pytest.raises(InterruptedError):
+        launcher.run(_python(code), env=os.environ, log=tmp_path / "log", on_line=on_line)
+    assert len(pids) == 1
+    assert not _alive(pids[0])
+
+
+def test_nothing_starts_after_cancel(tmp_path: Path) -> None:
+    """A cancelled launcher refuses the next command, so that no later task of the run begins."""
+    launcher = SubprocessLauncher()
+    launcher.cancel()
+    with pytest.raises(InterruptedError):
+        launcher.run(_python(f"open({str(tmp_path / 'ran')!r}, 'w')"), env=os.environ, log=tmp_path / "log")
+    assert not (tmp_path / "ran").exists()
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process runs; a zombie that nobody has reaped yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
