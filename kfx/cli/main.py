@@ -34,7 +34,8 @@ class _Commands(click.Group):
 
 
 def _files() -> list[str]:
-    return [module.name for module in pkgutil.iter_modules(cli.__path__) if module.name != "main" and module.name[0] != "_"]
+    names = (module.name for module in pkgutil.iter_modules(cli.__path__))
+    return [name for name in names if name != "main" and not name.startswith("_")]
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -34,7 +34,7 @@ def test_help_loads_nothing_heavy() -> None:
         "for arguments in (['--help'], *([name, '--help'] for name in names)):\n"
         "    done = CliRunner().invoke(kfx_, arguments)\n"
         "    assert done.exit_code == 0, (arguments, done.output)\n"
-        "heavy = 'kfp google.auth google.api_core google.protobuf tensorflow pandas pyarrow numpy sklearn slack_sdk rich'\n"
+        "heavy = 'kfp google.auth google.api_core google.protobuf tensorflow pandas pyarrow numpy sklearn rich'\n"
         "print([name for name in heavy.split() if hasattr(sys.modules.get(name), '__file__')], len(names))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
