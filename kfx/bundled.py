@@ -48,5 +48,5 @@ def _refuse_shadowed(package: str, submodule: str) -> None:
         return
     where = places[0] if places else Path(found.origin or "?")
     raise UsageError(
-        f"{where} hides kfx's package {package!r}: Python finds it first. Rename it, or start kfx from another directory."
+        f"{where} hides kfx's package {package!r}: Python finds it first. Rename it, or start kfx from another folder."
     )

@@ -197,7 +197,8 @@ def _codes(column: pa.Array, codes: dict[Any, int]) -> npt.NDArray[np.int32]:
 
     encoded = column if hasattr(column, "dictionary") else column.dictionary_encode(null_encoding="encode")
     local = [codes.setdefault(value, len(codes)) for value in encoded.dictionary.to_pylist()]
-    return np.array(local, dtype=np.int32)[encoded.indices.to_numpy(zero_copy_only=False)]
+    taken: npt.NDArray[np.int32] = np.array(local, dtype=np.int32)[encoded.indices.to_numpy(zero_copy_only=False)]
+    return taken
 
 
 def _deal(spool: Path, assignment: npt.NDArray[np.uint8], paths: Sequence[Path]) -> None:

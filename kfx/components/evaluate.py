@@ -17,7 +17,7 @@ def evaluate(
     label: str,
     metrics: Output[Metrics],
     classification_metrics: Output[ClassificationMetrics],
-):
+) -> None:
     """Measures a classifier on the test rows.
 
     Args:

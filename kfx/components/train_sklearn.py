@@ -30,7 +30,7 @@ def train_sklearn(
     hyperparameters: Dict[str, Any] = {},  # noqa: B006 - kfp copies the default from this line
     exclude_columns: List[str] = [],  # noqa: B006
     seed: int = 42,
-):
+) -> None:
     """Trains a classifier: one scikit-learn pipeline that takes the table's own columns, text and gaps included.
 
     Args:
@@ -49,9 +49,9 @@ def train_sklearn(
     with bundled("trainer.training"):
         from trainer.training import TrainingSettings, train_model
 
-        uris = {"training_uri": train.path, "validation_uri": validation.path, "model_dir": model.path}
-        choices = {"model_kind": model_kind, "hyperparameters": hyperparameters, "seed": seed}
-        settings = TrainingSettings(label=label, exclude_columns=tuple(exclude_columns), **uris, **choices)
+        tables = {"training_uri": train.path, "validation_uri": validation.path, "model_dir": model.path}
+        choices: Any = {"model_kind": model_kind, "hyperparameters": hyperparameters, "seed": seed}
+        settings = TrainingSettings(label=label, exclude_columns=tuple(exclude_columns), **tables, **choices)
         report = train_model(settings)
     model.metadata.update(report.model)
     for name, value in report.metrics.items():

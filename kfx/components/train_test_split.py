@@ -22,7 +22,7 @@ def train_test_split(
     test_fraction: float = 0.1,
     seed: int = 42,
     stratify: str = "",
-):
+) -> None:
     """Splits a table into three Parquet files.
 
     Args:
@@ -41,5 +41,5 @@ def train_test_split(
     fractions = Fractions(train_fraction, validation_fraction, test_fraction)
     paths = (train.path, validation.path, test.path)
     counts = split_table(source, paths, fractions, seed=seed, stratify=stratify)
-    for artifact, rows in zip((train, validation, test), counts):  # noqa: B905 - three of each, by construction
+    for artifact, rows in zip((train, validation, test), counts, strict=True):
         artifact.metadata.update({"format": "parquet", "rows": rows, "source": source, "seed": seed})

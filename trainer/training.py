@@ -1,0 +1,151 @@
+"""Trains, measures and saves one classifier: from the tables' URIs to model.joblib and metrics.json."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import numpy as np
+import sklearn
+
+import trainer
+from trainer.columns import decide, features, labels
+from trainer.errors import EmptySplitError, FitError, SingleClassError, UsageError
+from trainer.evaluation import Scores, measure
+from trainer.model import build
+from trainer.storage import METRICS_FILE, MODEL_FILE, store
+from trainer.tables import check_format, read_table
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What to train, on which rows, and where to put it."""
+
+    training_uri: str
+    """The rows to fit on, as `trainer.tables.read_table` takes them."""
+
+    label: str
+    """Column that holds the class."""
+
+    model_dir: str
+    """Folder for model.joblib and metrics.json: a path or gs://."""
+
+    validation_uri: str = ""
+    """Rows to measure on; empty for none."""
+
+    test_uri: str = ""
+    """Rows to measure on that the user has not looked at; empty for none."""
+
+    data_format: str = ""
+    """csv, parquet or bigquery; empty to tell from the URIs and the first bytes."""
+
+    model_kind: str = "random_forest"
+    """One of `trainer.model.MODEL_KINDS`."""
+
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the model by scikit-learn's names."""
+
+    exclude_columns: tuple[str, ...] = ()
+    """Columns the model must not see."""
+
+    seed: int = 42
+    """Seed of everything random in the training; 0 or above and below 2**32."""
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """What was trained and how well it does."""
+
+    scores: dict[str, Scores]
+    """Split name (train, validation, test) -> its scores."""
+
+    model: dict[str, Any]
+    """What describes the model: framework and its version, model kind, label, classes, columns, serving image."""
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """One flat dict: `train_rows`, `validation_accuracy` and so on."""
+        flat: dict[str, float] = {}
+        for split, scores in self.scores.items():
+            flat[f"{split}_rows"] = scores.rows
+            flat.update({f"{split}_{name}": value for name, value in scores.metrics.items()})
+        return flat
+
+
+def train_model(settings: TrainingSettings) -> TrainingReport:
+    """Trains the model, measures it on each split, and writes model.joblib and metrics.json.
+
+    Raises:
+        UsageError: The format, the model kind, a hyperparameter or the seed is wrong.
+        TrainerError: A table, its label or a column cannot be used; see `trainer.errors`.
+    """
+    check_format(settings.data_format)
+    if not 0 <= settings.seed < 2**32:
+        raise UsageError(f"The seed is {settings.seed}; it must be between 0 and 4294967295.")
+    uris = {"train": settings.training_uri, "validation": settings.validation_uri, "test": settings.test_uri}
+    frames = {split: read_table(uri, settings.data_format) for split, uri in uris.items() if uri}
+    for split, frame in frames.items():
+        if frame.empty:
+            raise EmptySplitError(f"The {split} split has no rows. Give it a larger fraction, or more data.")
+    columns = decide(frames["train"], settings.label, settings.exclude_columns)
+    truth = labels(frames["train"], settings.label)
+    if len(np.unique(truth)) < 2:
+        raise SingleClassError(
+            f"All {len(truth)} training rows have {settings.label} = {truth[0]!s}: there is nothing to learn."
+        )
+    model = build(settings.model_kind, settings.hyperparameters, columns, settings.seed)
+    _fit(model, features(frames["train"], columns), truth)
+    scores = {split: measure(model, frame, settings.label, split) for split, frame in frames.items()}
+    report = TrainingReport(scores, _describe(model, settings, dict(columns.kinds)))
+    _save(model, report, settings)
+    return report
+
+
+def _fit(model: Pipeline, table: Any, truth: Any) -> None:
+    try:
+        model.fit(table, truth)
+    except (ValueError, TypeError) as error:  # scikit-learn's own errors for data and settings it refuses
+        raise FitError(f"scikit-learn refused the training: {error}") from error
+    # The forest was grown on all cores; a served model answers one small request at a time.
+    if "n_jobs" in model.named_steps["model"].get_params():
+        model.named_steps["model"].set_params(n_jobs=None)
+
+
+def _describe(model: Pipeline, settings: TrainingSettings, columns: dict[str, Any]) -> dict[str, Any]:
+    served = sklearn.__version__.startswith(f"{trainer.SERVED_SCIKIT_LEARN}.")
+    return {
+        "framework": "scikit-learn",
+        "framework_version": sklearn.__version__,
+        "model_kind": settings.model_kind,
+        "hyperparameters": dict(settings.hyperparameters),
+        "label": settings.label,
+        "classes": [str(name) for name in model.classes_],
+        "columns": columns,
+        "seed": settings.seed,
+        # Another minor's pickle may load there and predict wrongly, so no image is named for it.
+        "serving_container_image_uri": trainer.SERVING_IMAGE if served else "",
+    }
+
+
+def _save(model: Pipeline, report: TrainingReport, settings: TrainingSettings) -> None:
+    versions = {"python": platform.python_version(), "numpy": np.__version__, "trainer": trainer.__version__}
+    splits = {split: dataclasses.asdict(scores) for split, scores in report.scores.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        model_file, metrics_file = Path(folder, MODEL_FILE), Path(folder, METRICS_FILE)
+        joblib.dump(model, model_file, compress=3)
+        metrics_file.write_text(
+            json.dumps({"model": report.model, "versions": versions, "splits": splits}, indent=1) + "\n",
+            encoding="utf-8",
+        )
+        # The model last: whoever sees it finds its metrics beside it.
+        store({METRICS_FILE: metrics_file, MODEL_FILE: model_file}, settings.model_dir)
