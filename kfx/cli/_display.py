@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -95,15 +94,12 @@ class RunDisplay:
         if self._run is None:
             return Text()
         table = Table.grid(padding=(0, 2))
-        errors: list[RenderableType] = []
         for task in self._run.tasks:
             mark, style = _MARKS[task.state]
             first = Spinner("dots", style="cyan") if task.state == "running" else Text(mark, style)
             last = self._last.get(task.name, "").strip() if task.state == "running" else ""
             table.add_row(first, Text(task.name, style), Text(_took(task), "dim"), Text(last[:60], "dim"))
-            if task.error:
-                errors.append(Padding(Text(f"{task.name}: {task.error}", "red"), (1, 0, 0, 0)))
-        return Group(table, *errors)
+        return table
 
 
 def _line(task: Task) -> Text:

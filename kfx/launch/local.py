@@ -109,6 +109,8 @@ class _TaskHandler:
         from kfp.local import status
         from kfp.local.subprocess_task_handler import environment, replace_python_executable
 
+        if self._run.launcher.cancelled:
+            return status.Status.FAILURE
         folder = Path(self._input["outputs"]["outputFile"]).parent
         recorder, log = self._run.recorder, folder / "log.txt"
         name = recorder.start(folder, log)
@@ -125,7 +127,7 @@ class _TaskHandler:
                     on_line=(lambda line: on_line(name, line)) if on_line else None,
                 )
         except InterruptedError:
-            recorder.end(name, "cancelled", "the run was cancelled")
+            recorder.end(name, "cancelled")
             return status.Status.FAILURE
         if code:
             recorder.end(name, "failed", explain(code, log))

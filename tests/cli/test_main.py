@@ -118,7 +118,7 @@ def test_ctrl_c_stops_the_children(tmp_path: Path) -> None:
         "name": "sleep",
         "state": "cancelled",
         "duration_s": 0,
-        "error": "the run was cancelled",
+        "error": "",
         "log": "",
     }
 
