@@ -93,6 +93,7 @@ def test_a_cancelled_run_stops_its_tasks_and_starts_no_other(tmp_path: Path) -> 
             launcher.cancel()
 
     LocalRun(spec, {}, recorder, launcher, stop).execute()
+    recorder.close()
     assert _states(recorder) == {"sleep": "cancelled", "at-exit": "skipped"}
 
 
