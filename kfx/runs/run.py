@@ -33,6 +33,9 @@ class Task:
     log: str = ""
     """Path or URL of the task's log; empty where there is none."""
 
+    log_tail: str = ""
+    """The last lines of the task's log, as they were written; empty unless the task failed and its log was read."""
+
     metrics: dict[str, float | int | str] = field(default_factory=dict)
     """Metadata of the task's `system.Metrics` outputs."""
 
@@ -63,6 +66,9 @@ class Run:
 
     url: str = ""
     """The run's page, or its folder."""
+
+    submitted_by: str = ""
+    """Who or what started the run; empty where the platform does not say."""
 
     @property
     def failed_tasks(self) -> tuple[Task, ...]:

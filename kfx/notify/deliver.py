@@ -1,0 +1,143 @@
+"""Sends requests: all at once, each tried a bounded number of times, none able to stop another.
+
+A try has a time-out. A transient failure is tried again after an exponential back-off with full jitter, or after what
+the service asked for in `Retry-After`; a permanent one is not. Everything together ends within a budget.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kfx.errors import KfxError, TransientError
+from kfx.notify.request import Answer, Request
+from kfx.notify.text import moment, one_line
+
+REASON_LIMIT = 255
+"""Characters of a delivery's reason; MLRun's limit."""
+
+Status = Literal["sent", "suppressed", "error"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How hard to try. The defaults keep an exit task within about a minute."""
+
+    tries: int = 5
+    """The most tries for one request."""
+
+    timeout_s: float = 10.0
+    """Seconds one try may wait for the connection and for each answer."""
+
+    budget_s: float = 60.0
+    """Seconds everything together may take."""
+
+    backoff_s: float = 0.5
+    """Seconds the first wait lasts at most; each further one doubles it."""
+
+    backoff_limit_s: float = 15.0
+    """Seconds no wait of our own choosing exceeds."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A request and how to read the answer to it."""
+
+    kind: str
+    name: str
+    request: Request
+    judge: Callable[[Answer], None]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of one notification."""
+
+    kind: str
+    name: str
+    status: Status
+
+    reason: str = ""
+    """Why it was suppressed or failed, at most 255 characters; empty when it was sent without a remark."""
+
+    time: str = ""
+    """ISO 8601, UTC."""
+
+    tries: int = 0
+
+    answer: Answer | None = field(default=None, repr=False, compare=False)
+    """The service's last answer, for a channel that has to remember something of it."""
+
+
+def deliver(
+    parcels: Sequence[Parcel],
+    policy: Policy | None = None,
+    redact: Callable[[str], str] = one_line,
+) -> list[Delivery]:
+    """Sends every parcel and returns what became of each, in the order given.
+
+    Args:
+        parcels: The requests to send.
+        policy: Tries, time-outs and budget.
+        redact: Takes secrets out of a failure's text.
+    """
+    policy = policy or Policy()
+    deadline = time.monotonic() + policy.budget_s
+    results: list[Delivery | None] = [None] * len(parcels)
+
+    def work(index: int) -> None:
+        results[index] = _send(parcels[index], policy, deadline, redact)
+
+    # Daemon threads, not an executor: a peer that never finishes its answer must not keep the process alive.
+    threads = [threading.Thread(target=work, args=(index,), daemon=True) for index in range(len(parcels))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    late = f"No answer within the {policy.budget_s:g} s that all deliveries together may take."
+    return [
+        result or Delivery(parcel.kind, parcel.name, "error", late, moment(time.time()), 1)
+        for parcel, result in zip(parcels, list(results), strict=True)
+    ]
+
+
+def _send(parcel: Parcel, policy: Policy, deadline: float, redact: Callable[[str], str]) -> Delivery:
+    """Tries one parcel until it is taken, refused for good, or out of tries or time."""
+    for tried in range(1, policy.tries + 1):
+        left = deadline - time.monotonic()
+        try:
+            answer = parcel.request.send(min(policy.timeout_s, max(left, 0.1)))
+            parcel.judge(answer)
+        except TransientError as error:
+            wait = _wait(error, tried, policy)
+            last = tried == policy.tries
+            if not last and time.monotonic() + wait < deadline:
+                time.sleep(wait)
+                continue
+            asked = f" It asked to wait {wait:.0f} s." if error.retry_after_s and not last else ""
+            return _failed(parcel, f"{error}{asked}", tried, redact)
+        except KfxError as error:
+            return _failed(parcel, str(error), tried, redact)
+        except Exception as error:  # noqa: BLE001  (a channel's own fault must not take the others down)
+            return _failed(parcel, f"{type(error).__name__}: {error}", tried, redact)
+        return Delivery(parcel.kind, parcel.name, "sent", "", moment(time.time()), tried, answer)
+    return _failed(parcel, "The policy allows no try.", 0, redact)
+
+
+def _wait(error: TransientError, tried: int, policy: Policy) -> float:
+    """Returns the seconds to wait: what the service asked for, else full jitter over a doubling ceiling."""
+    if error.retry_after_s is not None:
+        return error.retry_after_s
+    ceiling = min(policy.backoff_limit_s, policy.backoff_s * 2 ** (tried - 1))
+    return random.uniform(0, ceiling)  # noqa: S311  (spreads retries; nothing is kept secret by it)
+
+
+def _failed(parcel: Parcel, reason: str, tries: int, redact: Callable[[str], str]) -> Delivery:
+    # Redact before cutting: a cut token would no longer be recognised.
+    return Delivery(
+        parcel.kind, parcel.name, "error", redact(one_line(reason))[:REASON_LIMIT], moment(time.time()), tries
+    )

@@ -1,0 +1,284 @@
+"""What is said, before any service's format: one `Message` per notification, made from what is known of the run.
+
+Every text that came from elsewhere is cleaned and redacted here, so that no channel has to think of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from kfx.notify.text import clean, duration, number, one_line
+from kfx.outcome import Outcome, State
+from kfx.runs.run import Run
+from kfx.secret import Redactor
+
+Phase = Literal["started", "ended"]
+Severity = Literal["info", "debug", "verbose", "warning", "error"]
+
+ERROR_LIMIT = 4000
+"""Characters of one task's error that any channel may show; a channel cuts further to its service's limit."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What one exit task knows about its run; the same for all its notifications."""
+
+    outcome: Outcome
+
+    phase: Phase = "ended"
+
+    run: Run | None = None
+    """The run read from its platform; None when it could not be."""
+
+    pipeline: str = ""
+    """The pipeline's or run's name as the caller gave it; wins over the platform's."""
+
+    run_id: str = ""
+    """The run's id as the caller gave it; wins over the platform's."""
+
+    now: float = 0.0
+    """Seconds since the epoch (UTC) at which the exit task looked."""
+
+    notes: tuple[str, ...] = ()
+    """What is unknown and why, one sentence each."""
+
+    previous: State | None = None
+    """How the run before this one of the same pipeline ended; None when nothing can be read."""
+
+    @property
+    def name(self) -> str:
+        """What to call the run: the given name, the pipeline's, or whatever the platform called it."""
+        known = self.pipeline or (self.run.pipeline if self.run else "") or self.outcome.job_id
+        return known or self.outcome.task_name or "pipeline"
+
+    @property
+    def key(self) -> str:
+        """The run's identity: the same for every try of the same exit task."""
+        return self.run_id or self.outcome.resource_name or (self.run.id if self.run else "") or self.name
+
+
+@dataclass(frozen=True)
+class FailedTask:
+    """A task that failed, with its own reason."""
+
+    name: str
+
+    error: str
+    """The task's own error; empty when the platform does not say."""
+
+    log: str = ""
+    """The last lines of its log, redacted."""
+
+    log_url: str = ""
+    """Where its log is; empty when there is no page for it."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A place to look."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """A notification in no service's format."""
+
+    title: str
+    """One line: what ended how."""
+
+    severity: Severity
+    outcome: Outcome
+
+    phase: Phase = "ended"
+
+    id: str = ""
+    """The same for every try at sending this notification about this state of this run."""
+
+    thread: str = ""
+    """The same for every message about the run."""
+
+    name: str = ""
+    """The notification's name."""
+
+    text: str = ""
+    """The notification's own message."""
+
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Label -> value, in the order to show them."""
+
+    failed: tuple[FailedTask, ...] = ()
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    links: tuple[Link, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    time: float = 0.0
+    """Seconds since the epoch (UTC) at which the exit task looked."""
+
+    run: Mapping[str, object] = field(default_factory=dict)
+    """The run as data, for templates and machine-readable bodies."""
+
+    @property
+    def reason(self) -> str:
+        """The shortest answer to "why": the first failed task's error, else the platform's message."""
+        first = next((f"{task.name}: {task.error}" for task in self.failed if task.error), "")
+        return first or self.outcome.error_message
+
+
+def compose(
+    situation: Situation, redactor: Redactor, *, name: str = "", text: str = "", severity: Severity = "info"
+) -> Message:
+    """Makes the message of one notification.
+
+    Args:
+        situation: What is known of the run.
+        redactor: Hides the secrets the step has looked up, and what looks like one.
+        name: The notification's name.
+        text: The notification's own message.
+        severity: The notification's severity.
+    """
+    safe = _Safe(redactor)
+    outcome = situation.outcome
+    shown = Outcome(
+        state=outcome.state,
+        said=safe.line(outcome.said),
+        error_code=outcome.error_code,
+        error_message=safe.block(outcome.error_message),
+        resource_name=safe.line(outcome.resource_name),
+        task_name=safe.line(outcome.task_name),
+    )
+    return Message(
+        title=safe.line(title(situation)),
+        severity=severity,
+        outcome=shown,
+        phase=situation.phase,
+        id=_digest(situation.key, situation.phase, outcome.state, name),
+        thread=_digest(situation.key),
+        name=safe.line(name),
+        text=safe.block(text),
+        facts={label: safe.line(value) for label, value in _facts(situation).items() if value},
+        failed=_failed(situation, safe),
+        metrics=_metrics(situation, safe),
+        links=_links(situation),
+        notes=tuple(safe.line(note) for note in situation.notes),
+        time=situation.now,
+        run=safe.data(run_data(situation)),
+    )
+
+
+def title(situation: Situation) -> str:
+    """Words the outcome. A run that is not known to have succeeded is never said to have."""
+    outcome = situation.outcome
+    where = f" in project {outcome.project}" if outcome.project else ""
+    if situation.phase == "started":
+        return f"{situation.name} started{where}"
+    verbs: dict[State, str] = {"succeeded": "succeeded", "failed": "failed", "cancelled": "was cancelled"}
+    if outcome.state in verbs:
+        return f"{situation.name} {verbs[outcome.state]}{where}"
+    said = f"the platform says {outcome.said}" if outcome.said else "the platform gave no state"
+    return f"{situation.name} ended with an unknown outcome ({said}){where}"
+
+
+def run_data(situation: Situation) -> dict[str, object]:
+    """Returns the run as plain data: what conditions, templates and webhook bodies see as `run`.
+
+    `status.state` and `status.results` are MLRun's names; the rest is kfx's.
+    """
+    outcome, run = situation.outcome, situation.run
+    results = dict(run.metrics) if run else {}
+    failed = [{"name": task.name, "error": task.error, "log": task.log} for task in run.failed_tasks] if run else []
+    error = outcome.error_message or "; ".join(f"{task['name']}: {task['error']}" for task in failed if task["error"])
+    return {
+        "name": situation.name,
+        "id": situation.run_id or (run.id if run else "") or outcome.job_id,
+        "project": outcome.project,
+        "location": outcome.location,
+        "state": outcome.state if situation.phase == "ended" else "running",
+        "error": error,
+        "results": results,
+        "parameters": dict(run.parameters) if run else {},
+        "failed_tasks": failed,
+        "duration_s": _seconds(situation),
+        "url": outcome.url or (run.url if run else ""),
+        "status": {"state": outcome.state, "results": results, "error": error},
+    }
+
+
+def _facts(situation: Situation) -> dict[str, str]:
+    outcome, seconds = situation.outcome, _seconds(situation)
+    code = f" (code {outcome.error_code})" if outcome.error_code is not None and outcome.state == "failed" else ""
+    state = "running" if situation.phase == "started" else outcome.state
+    return {
+        "Pipeline": situation.name,
+        "Run": situation.run_id or (situation.run.id if situation.run else "") or outcome.job_id,
+        "Outcome": f"{state}{code}",
+        "Duration": duration(seconds) if seconds is not None else "",
+        "Project": outcome.project,
+        "Region": outcome.location,
+        "Submitted by": situation.run.submitted_by if situation.run else "",
+    }
+
+
+def _seconds(situation: Situation) -> float | None:
+    started = situation.run.started_at if situation.run else None
+    return max(0.0, situation.now - started) if started and situation.phase == "ended" else None
+
+
+def _failed(situation: Situation, safe: _Safe) -> tuple[FailedTask, ...]:
+    tasks = situation.run.failed_tasks if situation.run else ()
+    return tuple(
+        FailedTask(
+            name=safe.line(task.name),
+            error=safe.block(task.error)[:ERROR_LIMIT],
+            log=safe.block(task.log_tail),
+            log_url=task.log if _is_page(task.log) else "",
+        )
+        for task in tasks
+    )
+
+
+def _metrics(situation: Situation, safe: _Safe) -> dict[str, str]:
+    metrics = situation.run.metrics if situation.run and situation.phase == "ended" else {}
+    return {safe.line(name): safe.line(number(value)) for name, value in metrics.items()}
+
+
+def _links(situation: Situation) -> tuple[Link, ...]:
+    page = situation.outcome.url or (situation.run.url if situation.run else "")
+    if not page:
+        return ()
+    return (Link("Run page" if _is_page(page) else "Run folder", page),)
+
+
+def _is_page(address: str) -> bool:
+    return address.startswith(("https://", "http://"))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class _Safe:
+    """Cleans first, so that no colour code splits a token, then redacts."""
+
+    redactor: Redactor
+
+    def line(self, text: str) -> str:
+        return self.redactor.redact(one_line(text))
+
+    def block(self, text: str) -> str:
+        return self.redactor.redact(clean(text))
+
+    def data(self, value: dict[str, object]) -> dict[str, object]:
+        return {self.line(key): self._any(inner) for key, inner in value.items()}
+
+    def _any(self, value: object) -> object:
+        if isinstance(value, str):
+            return self.block(value)
+        if isinstance(value, dict):
+            return self.data(value)
+        return [self._any(inner) for inner in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,84 @@
+"""Sends to Slack through slack_sdk: the Web API with a bot token, or an incoming webhook.
+
+slack_sdk's own retry handlers are off, because `deliver` retries, and its logger is replaced by one that stays silent:
+at debug level it would print the webhook's URL, which is the secret.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kfx.notify.http import guarded, tls_context
+from kfx.notify.request import Answer, Request
+from kfx.secret import Secret
+
+_SILENT = logging.Logger("kfx.notify.slack", level=logging.CRITICAL)
+_SILENT.addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True, repr=False)
+class SlackRequest(Request):
+    """One call of Slack."""
+
+    payload: Mapping[str, Any]
+
+    webhook: Secret | None = None
+    """An incoming webhook's URL; the Web API is called when it is None."""
+
+    token: Secret | None = None
+
+    method: str = "chat.postMessage"
+    """The Web API's method."""
+
+    base_url: str = "https://slack.com/api/"
+
+    def preview(self) -> bytes:
+        """Returns the JSON body as slack_sdk serialises it."""
+        return json.dumps(self.payload).encode()
+
+    def send(self, timeout_s: float) -> Answer:
+        """Calls Slack once; an `ok: false` answer is returned like any other."""
+        if self.webhook is not None:
+            return guarded(lambda: self._post_to_webhook(timeout_s))
+        return guarded(lambda: self._call_api(timeout_s))
+
+    def _post_to_webhook(self, timeout_s: float) -> Answer:
+        from slack_sdk.webhook import WebhookClient  # a console message should not pay for Slack
+
+        assert self.webhook is not None  # noqa: S101
+        client = WebhookClient(
+            self.webhook.reveal(),
+            timeout=timeout_s,  # type: ignore[arg-type]  # goes to socket.settimeout, which takes fractions
+            ssl=tls_context(verify=True),
+            retry_handlers=[],
+            logger=_SILENT,
+        )
+        response = client.send_dict(dict(self.payload))
+        return Answer(response.status_code, (response.body or "").encode(), _lower(response.headers))
+
+    def _call_api(self, timeout_s: float) -> Answer:
+        from slack_sdk import WebClient
+        from slack_sdk.errors import SlackApiError
+
+        client = WebClient(
+            token=self.token.reveal() if self.token else None,
+            base_url=self.base_url,
+            timeout=timeout_s,  # type: ignore[arg-type]
+            ssl=tls_context(verify=True),
+            retry_handlers=[],
+            logger=_SILENT,
+        )
+        try:
+            response = client.api_call(self.method, json=dict(self.payload))
+        except SlackApiError as error:
+            response = error.response
+        status = response.status_code or 0
+        return Answer(status, json.dumps(response.data).encode(), _lower(response.headers))
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
