@@ -42,11 +42,11 @@ def _refuse_shadowed(package: str, submodule: str) -> None:
     found = importlib.util.find_spec(package)
     if found is None:
         raise UsageError(f"The package {package!r}, which is part of kfx, is not installed. Install kfx again.")
-    # find_spec of a submodule raises when the package is a single file.
     places = list(found.submodule_search_locations or [])
-    if places and importlib.util.find_spec(submodule) is not None:
+    # An editable install finds the submodule even inside a foreign package, so the file itself is looked for.
+    if any(Path(place, *submodule.split(".")[1:]).with_suffix(".py").is_file() for place in places):
         return
-    where = places[0] if places else Path(found.origin or "?")
+    where = places[0] if places else found.origin
     raise UsageError(
         f"{where} hides kfx's package {package!r}: Python finds it first. Rename it, or start kfx from another folder."
     )

@@ -146,7 +146,8 @@ def allot(sizes: Sequence[int], fractions: Sequence[float]) -> list[list[int]]:
         # 0.1 * 30 is 3.0000000000000004: without rounding, such noise would decide who gets a row.
         share = [math.floor(round(quota, 9)) for quota in quotas]
         owed = [debt + quota - rows for debt, quota, rows in zip(owed, quotas, share, strict=True)]
-        neediest = sorted(range(len(fractions)), key=lambda split: (-round(owed[split], 9), split))
+        cut = [split for split, quota in enumerate(quotas) if round(quota, 9) > share[split]]
+        neediest = sorted(cut, key=lambda split: (-round(owed[split], 9), split))
         for split in neediest[: size - sum(share)]:
             share[split] += 1
             owed[split] -= 1

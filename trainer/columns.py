@@ -74,8 +74,8 @@ def features(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     absent = [name for name in columns.names if name not in frame.columns]
     if absent:
         raise ColumnError(f"The table lacks columns the model takes: {_list(absent)}.")
-    converted = {name: _convert(frame[name], kind) for name, kind in columns.kinds.items()}
-    return pd.DataFrame(converted, copy=False)
+    converted: pd.DataFrame = pd.DataFrame({name: _convert(frame[name], kind) for name, kind in columns.kinds.items()})
+    return converted
 
 
 def labels(frame: pd.DataFrame, label: str, like: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:

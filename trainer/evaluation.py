@@ -100,13 +100,16 @@ def load(model_dir: str) -> Pipeline:
 
     Raises:
         TableError: It is not there, or this scikit-learn does not load it.
+        UsageError: It is a model of another make.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = fetch(model_dir, MODEL_FILE, Path(folder))
         try:
-            return joblib.load(path)
+            model: Pipeline = joblib.load(path)
         except Exception as error:  # unpickling calls the constructors of what was pickled, which may raise anything
             raise TableError(f"{model_dir}/{MODEL_FILE} cannot be loaded: {type(error).__name__}: {error}") from error
+    columns_of(model)
+    return model
 
 
 def _balanced_accuracy(counts: Any) -> float:

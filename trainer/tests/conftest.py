@@ -13,7 +13,7 @@ import pytest
 Row = dict[str, Any]
 
 
-def passengers(count: int = 240, seed: int = 1) -> list[Row]:
+def _passengers(count: int = 240, seed: int = 1) -> list[Row]:
     """Rows with a gap in every kind of column and a label that depends on all of them."""
     draw = random.Random(seed)  # noqa: S311 - test data
     rows = []
@@ -49,3 +49,9 @@ def table(tmp_path: Path) -> Callable[..., Path]:
         return write_csv(path, rows)
 
     return write
+
+
+@pytest.fixture
+def passengers() -> Callable[..., list[Row]]:
+    """Returns a function that makes `count` rows: `passengers(80, seed=2)`."""
+    return _passengers
