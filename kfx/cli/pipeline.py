@@ -10,6 +10,7 @@ Nothing is sent or run here: whatever is wrong with either is said first.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import difflib
 import importlib
 import importlib.util
@@ -18,7 +19,7 @@ import pkgutil
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -26,7 +27,7 @@ from typing import Any
 
 import yaml
 
-from kfx.cli.parameters import Parameter, parameters
+from kfx.cli.parameters import Parameter, check, parameters
 from kfx.errors import MissingExtraError, UsageError
 
 _COMPILED = {".yaml", ".yml", ".json"}
@@ -51,10 +52,24 @@ class Pipeline:
     origin: str = ""
     """What the user named, for messages."""
 
+    rule: Callable[[dict[str, Any]], None] | None = None
+    """`check_parameters` of the pipeline's own file: raises UsageError for values that types cannot exclude."""
+
     @property
     def parameters(self) -> dict[str, Parameter]:
         """The parameters a run takes, in the order of the specification."""
         return parameters(self.spec)
+
+    def checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns a run's parameters in their types, after the checks of `parameters.check` and of the pipeline's file.
+
+        Raises:
+            UsageError: A name is unknown, a value is wrong, or a required one is missing.
+        """
+        found = check(values, self.spec)
+        if self.rule:
+            self.rule(found)
+        return found
 
     def load(self) -> Any:
         """Returns the kfp component, which runs the pipeline when called after `kfp.local.init`."""
@@ -120,7 +135,9 @@ def compile_component(component: Any, origin: str) -> Pipeline:
             compiler.Compiler().compile(pipeline_func=component, package_path=str(path))
         except (TypeError, ValueError, RuntimeError) as error:
             raise UsageError(f"{origin} does not compile: {error}") from error
-        return from_text(path.read_text(encoding="utf-8"), origin)
+        compiled = from_text(path.read_text(encoding="utf-8"), origin)
+    module = sys.modules.get(getattr(getattr(component, "pipeline_func", None), "__module__", ""))
+    return dataclasses.replace(compiled, rule=getattr(module, "check_parameters", None))
 
 
 def read(path: Path) -> Pipeline:
