@@ -127,22 +127,28 @@ def _result(recorder: Recorder, launcher: SubprocessLauncher) -> dict[str, Any]:
 
 
 def _print(recorder: Recorder, result: dict[str, Any]) -> None:
-    """The run's end for a person: the message, the metrics, and where everything is."""
+    """The run's end for a person: the message (else the error), where the logs and the outputs are."""
     from rich.console import Console
+    from rich.markdown import Markdown
+    from rich.padding import Padding
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(highlight=False)
     outputs = {name: Path(path) for name, path in result["outputs"].items()}
-    for name, path in outputs.items():
-        if name.endswith(".message") and path.is_file():
-            console.print(f"\n{path.read_text(encoding='utf-8').strip()}\n", markup=False)
-    width = max(map(len, outputs), default=0)
-    for name, path in outputs.items():
-        console.print(f"{name:<{width}}  {_short(path)}", markup=False)
-    if result["error"]:
-        console.print(f"\n{result['error']}", style="red", markup=False)
-        for task in recorder.run.failed_tasks:
-            console.print(f"Log: {_short(Path(task.log))}", markup=False)
-    console.print(f"\n{recorder.run.pipeline} {result['state']}: {_short(recorder.folder)}", style="bold", markup=False)
+    messages = [path for name, path in outputs.items() if name.endswith(".message") and path.is_file()]
+    for path in messages:
+        console.print(Padding(Markdown(path.read_text(encoding="utf-8")), (1, 2)))
+    if result["error"] and not messages:
+        console.print(f"{result['error']}\n", style="red", markup=False, soft_wrap=True)
+    logs = {f"{task.name} log": Path(task.log) for task in recorder.run.failed_tasks}
+    width = max(map(len, (outputs | logs)), default=0)
+    for name, path in (outputs | logs).items():
+        console.print(f"{name:<{width}}  {_short(path)}", markup=False, soft_wrap=True)
+    console.print(
+        f"\n{recorder.run.pipeline} {result['state']}: {_short(recorder.folder)}",
+        style="bold",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _short(path: Path) -> str:

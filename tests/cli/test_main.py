@@ -78,7 +78,7 @@ def test_a_failed_run_exits_1_and_shows_the_tasks_own_error(tmp_path: Path) -> N
     assert done.returncode == 1
     assert "say: ValueError: the text is bad" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
-    log = next(line.removeprefix("Log: ") for line in done.stdout.splitlines() if line.startswith("Log: "))
+    log = next(line.partition("say log")[2].strip() for line in done.stdout.splitlines() if line.startswith("say log"))
     assert "saying bad" in (tmp_path / log).read_text()
 
 
