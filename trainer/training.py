@@ -70,7 +70,10 @@ class TrainingReport:
     """Split name (train, validation, test) -> its scores."""
 
     model: dict[str, Any]
-    """What describes the model: framework and its version, model kind, label, classes, columns, serving image."""
+    """What describes the model: framework and its version, model kind and settings, label, classes, serving image."""
+
+    columns: dict[str, str]
+    """Feature column -> kind (numeric, boolean, text), in the order the model takes them."""
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -106,7 +109,7 @@ def train_model(settings: TrainingSettings) -> TrainingReport:
     model = build(settings.model_kind, settings.hyperparameters, columns, settings.seed)
     _fit(model, features(frames["train"], columns), truth)
     scores = {split: measure(model, frame, settings.label, split) for split, frame in frames.items()}
-    report = TrainingReport(scores, _describe(model, settings, dict(columns.kinds)))
+    report = TrainingReport(scores, _describe(model, settings), dict(columns.kinds))
     _save(model, report, settings)
     return report
 
@@ -121,7 +124,7 @@ def _fit(model: Pipeline, table: Any, truth: Any) -> None:
         model.named_steps["model"].set_params(n_jobs=None)
 
 
-def _describe(model: Pipeline, settings: TrainingSettings, columns: dict[str, Any]) -> dict[str, Any]:
+def _describe(model: Pipeline, settings: TrainingSettings) -> dict[str, Any]:
     served = sklearn.__version__.startswith(f"{trainer.SERVED_SCIKIT_LEARN}.")
     return {
         "framework": "scikit-learn",
@@ -130,7 +133,6 @@ def _describe(model: Pipeline, settings: TrainingSettings, columns: dict[str, An
         "hyperparameters": dict(settings.hyperparameters),
         "label": settings.label,
         "classes": [str(name) for name in model.classes_],
-        "columns": columns,
         "seed": settings.seed,
         # Another minor's pickle may load there and predict wrongly, so no image is named for it.
         "serving_container_image_uri": trainer.SERVING_IMAGE if served else "",
@@ -143,9 +145,7 @@ def _save(model: Pipeline, report: TrainingReport, settings: TrainingSettings) -
     with tempfile.TemporaryDirectory() as folder:
         model_file, metrics_file = Path(folder, MODEL_FILE), Path(folder, METRICS_FILE)
         joblib.dump(model, model_file, compress=3)
-        metrics_file.write_text(
-            json.dumps({"model": report.model, "versions": versions, "splits": splits}, indent=1) + "\n",
-            encoding="utf-8",
-        )
+        found = {"model": report.model, "columns": report.columns, "versions": versions, "splits": splits}
+        metrics_file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         # The model last: whoever sees it finds its metrics beside it.
         store({METRICS_FILE: metrics_file, MODEL_FILE: model_file}, settings.model_dir)

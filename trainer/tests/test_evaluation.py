@@ -69,7 +69,7 @@ def test_metrics_json_says_what_was_trained_and_with_what(passengers: Rows, tabl
     written = json.loads((tmp_path / "m" / "metrics.json").read_text())
 
     assert written["model"] == report.model
-    assert written["model"]["columns"]["port"] == "text"
+    assert written["columns"]["port"] == "text"
     assert written["model"]["seed"] == 7
     assert written["versions"]["trainer"] == trainer.__version__
 
