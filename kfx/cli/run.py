@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 import signal
 import sys
 import time
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kfx.errors import UsageError
+
 if TYPE_CHECKING:
     from kfx.launch.record import Recorder
-    from kfx.launch.subprocess import SubprocessLauncher
+    from kfx.launch.spec import Launcher
 
 
 @click.command("run")
@@ -31,9 +34,29 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folder that the run's own folder is made in.",
 )
+@click.option(
+    "--on",
+    type=click.Choice(["process", "docker"]),
+    default="process",
+    show_default=True,
+    help="Each task as a process in this Python, or as a container of its image.",
+)
+@click.option("--volume", "volumes", metavar="HOST:CONTAINER[:ro]", multiple=True, help="Docker: one more mount.")
+@click.option("--env", "env", metavar="NAME[=VALUE]", multiple=True, help="Docker: a variable, from here or as given.")
+@click.option("--network", help="Docker: the containers' network, such as host.")
 @click.option("--logs", is_flag=True, help="Show the tasks' output as it comes.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def run(pipeline: str, texts: tuple[str, ...], root: Path, logs: bool, output: str) -> None:
+def run(
+    pipeline: str,
+    texts: tuple[str, ...],
+    root: Path,
+    on: str,
+    volumes: tuple[str, ...],
+    env: tuple[str, ...],
+    network: str | None,
+    logs: bool,
+    output: str,
+) -> None:
     """Run PIPELINE on this machine.
 
     PIPELINE is a name from `kfx list`, module:function, a .py file (file.py:function) or a compiled .yaml file. Values
@@ -48,15 +71,14 @@ def run(pipeline: str, texts: tuple[str, ...], root: Path, logs: bool, output: s
     from kfx.cli.pipeline import resolve
     from kfx.launch.local import LocalRun
     from kfx.launch.record import Recorder
-    from kfx.launch.subprocess import SubprocessLauncher
 
+    launcher = _launcher(on, volumes, env, network)
     compiled = resolve(pipeline)
     arguments = check(parse(texts, compiled.spec), compiled.spec)
     folder = _new_folder(root.resolve(), compiled.name)
     click.echo(f"Running {compiled.name} in {_short(folder)}", err=True)
     display = RunDisplay(logs=logs)
     recorder = Recorder(compiled.spec, arguments, folder, display.update)
-    launcher = SubprocessLauncher()
     with _stopping(launcher), display:
         try:
             LocalRun(compiled.spec, arguments, recorder, launcher, display.line).execute()
@@ -70,8 +92,30 @@ def run(pipeline: str, texts: tuple[str, ...], root: Path, logs: bool, output: s
     sys.exit(0 if result["state"] == "succeeded" else 1)
 
 
+def _launcher(on: str, volumes: tuple[str, ...], env: tuple[str, ...], network: str | None) -> Launcher:
+    """The launcher that --on names, set by the flags that go with it."""
+    from kfx.launch.docker import DockerLauncher, DockerSettings, parse_volume
+    from kfx.launch.subprocess import SubprocessLauncher
+
+    if on == "docker":
+        variables = dict(_variable(text) for text in env)
+        return DockerLauncher(DockerSettings(tuple(map(parse_volume, volumes)), variables, network))
+    for flag, given in (("--volume", volumes), ("--env", env), ("--network", network)):
+        if given:
+            raise UsageError(f"{flag} goes with --on docker.")
+    return SubprocessLauncher()
+
+
+def _variable(text: str) -> tuple[str, str]:
+    """Reads NAME=VALUE, or NAME for a variable of this process."""
+    name, equals, value = text.partition("=")
+    if not equals and name not in os.environ:
+        raise UsageError(f"--env {name}: there is no such variable here. Set it, or write --env {name}=VALUE.")
+    return name, value if equals else os.environ[name]
+
+
 @contextlib.contextmanager
-def _stopping(launcher: SubprocessLauncher) -> Iterator[None]:
+def _stopping(launcher: Launcher) -> Iterator[None]:
     """Makes Ctrl-C (and SIGTERM) stop the children and let the run end by itself; a second one ends kfx at once."""
 
     def stop(number: int, _frame: Any) -> None:
@@ -100,7 +144,7 @@ def _tails() -> Iterator[str]:
     yield from (f"-{number}" for number in itertools.count(2))
 
 
-def _result(recorder: Recorder, launcher: SubprocessLauncher) -> dict[str, Any]:
+def _result(recorder: Recorder, launcher: Launcher) -> dict[str, Any]:
     """The run as one JSON object."""
     run = recorder.run
     failed = [f"{task.name}: {task.error}" for task in run.failed_tasks]

@@ -1,11 +1,13 @@
 """Runs a compiled pipeline on this machine: kfp.local's orchestrator, our launcher for its tasks.
 
-This is the one adapter between kfp.local and kfx's launchers. kfp.local offers no hook for either of two things, so
-two of its module attributes are replaced while a run lasts:
+This is the one adapter between kfp.local and kfx's launchers. kfp.local offers no hook for any of three things, so
+three of its module attributes are replaced while a run lasts:
 
 - the task handler: kfp's prints everything to one stream, tells nobody which task failed or why, and leaves its
   children running on Ctrl-C;
-- the run's name, so that the run's folder is known before the first task starts.
+- the run's name, so that the run's folder is known before the first task starts;
+- the placeholder resolution, which runs right before the handler and sees the task's ExecutorInput; a container
+  component's command need not carry it.
 """
 
 from __future__ import annotations
@@ -13,21 +15,18 @@ from __future__ import annotations
 import builtins
 import contextlib
 import json
-import os
-import sys
+import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kfx.errors import UsageError
+from kfx.errors import KfxError, UsageError
 from kfx.launch.diagnose import explain
 from kfx.launch.record import Recorder
-from kfx.launch.subprocess import SubprocessLauncher
+from kfx.launch.spec import Launcher, TaskSpec
 from kfx.runs.local import RUN_FILE_VARIABLE
-
-_EXECUTOR_MODULE = "kfp.dsl.executor_main"
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class LocalRun:
     recorder: Recorder
     """Keeps each task's state in the run's folder."""
 
-    launcher: SubprocessLauncher
+    launcher: Launcher
     """Starts the tasks; cancel it to stop the run."""
 
     on_line: Callable[[str, str], None] | None = None
@@ -58,7 +57,10 @@ class LocalRun:
         """
         from kfp import components, local
 
-        _refuse_containers(self.spec)
+        for label, executor in self.spec["deploymentSpec"]["executors"].items():
+            if container := executor.get("container"):
+                command = [*container.get("command", ()), *container.get("args", ())]
+                self.launcher.check(label.removeprefix("exec-"), container["image"], command)
         folder = self.recorder.folder
         with (folder / "orchestrator.log").open("w", encoding="utf-8") as log, self._adapted(), _quiet(log):
             local.init(
@@ -79,72 +81,72 @@ class LocalRun:
 
     @contextlib.contextmanager
     def _adapted(self) -> Iterator[None]:
-        from kfp.local import executor_input_utils, subprocess_task_handler
+        from kfp.local import executor_input_utils, placeholder_utils, subprocess_task_handler
 
-        name, handler = "get_local_pipeline_resource_name", "SubprocessTaskHandler"
-        kept = getattr(executor_input_utils, name), getattr(subprocess_task_handler, handler)
-        setattr(executor_input_utils, name, lambda _pipeline: self.recorder.run_id)
-        setattr(subprocess_task_handler, handler, self._handler)
-        try:
+        replace_placeholders = placeholder_utils.replace_placeholders
+        prepared = threading.local()
+
+        def noting(*, executor_input_dict: dict[str, Any], **rest: Any) -> Any:
+            prepared.input = executor_input_dict
+            return replace_placeholders(executor_input_dict=executor_input_dict, **rest)
+
+        def handler(*, image: str, full_command: list[str], env_vars: dict[str, str] | None, **_: Any) -> _TaskHandler:
+            return _TaskHandler(self, image, full_command, env_vars or {}, prepared.input)
+
+        with (
+            _replaced(executor_input_utils, "get_local_pipeline_resource_name", lambda _: self.recorder.run_id),
+            _replaced(placeholder_utils, "replace_placeholders", noting),
+            _replaced(subprocess_task_handler, "SubprocessTaskHandler", handler),
+        ):
             yield
-        finally:
-            setattr(executor_input_utils, name, kept[0])
-            setattr(subprocess_task_handler, handler, kept[1])
-
-    def _handler(self, *, full_command: Sequence[str], env_vars: Mapping[str, str] | None, **_: Any) -> _TaskHandler:
-        return _TaskHandler(self, list(full_command), dict(env_vars or {}))
 
 
 class _TaskHandler:
     """Runs one task; kfp.local's `ITaskHandler` interface."""
 
-    def __init__(self, run: LocalRun, command: list[str], env: dict[str, str]) -> None:
+    def __init__(
+        self, run: LocalRun, image: str, command: list[str], env: dict[str, str], executor_input: dict[str, Any]
+    ) -> None:
         self._run = run
+        self._image = image
         self._command = command
         self._env = env
-        self._input: dict[str, Any] = json.loads(command[command.index("--executor_input") + 1])
+        self._input = executor_input
 
     def run(self) -> Any:
         """Returns kfp.local's SUCCESS or FAILURE and leaves the details with the recorder."""
         from kfp.local import status
-        from kfp.local.subprocess_task_handler import environment, replace_python_executable
 
         if self._run.launcher.cancelled:
             return status.Status.FAILURE
         folder = Path(self._input["outputs"]["outputFile"]).parent
-        recorder, log = self._run.recorder, folder / "log.txt"
-        name = recorder.start(folder, log)
-        on_line = self._run.on_line
-        env = {**os.environ, **self._env, RUN_FILE_VARIABLE: str(recorder.file)}
-        # A task that installs packages gets a venv of its own; kfx must not change the user's.
-        installs = any("pip install" in part for part in self._command[:3])
+        recorder, on_line = self._run.recorder, self._run.on_line
+        name = recorder.start(folder, folder / "log.txt")
+        env = {**self._env, RUN_FILE_VARIABLE: str(recorder.file)}
+        task = TaskSpec(name, self._image, self._command, folder, recorder.folder, env)
         try:
-            with environment(use_venv=installs, has_pip_install=installs) as python:
-                code = self._run.launcher.run(
-                    replace_python_executable(self._command, python or sys.executable),
-                    env=env,
-                    log=log,
-                    on_line=(lambda line: on_line(name, line)) if on_line else None,
-                )
+            code = self._run.launcher.run(task, (lambda line: on_line(name, line)) if on_line else None)
         except InterruptedError:
             recorder.end(name, "cancelled")
             return status.Status.FAILURE
+        except KfxError as error:
+            recorder.end(name, "failed", str(error))
+            return status.Status.FAILURE
         if code:
-            recorder.end(name, "failed", explain(code, log))
+            recorder.end(name, "failed", explain(code, task.log))
             return status.Status.FAILURE
         recorder.succeed(name, self._input)
         return status.Status.SUCCESS
 
 
-def _refuse_containers(spec: Mapping[str, Any]) -> None:
-    for label, executor in spec.get("deploymentSpec", {}).get("executors", {}).items():
-        command = executor.get("container", {}).get("command", [_EXECUTOR_MODULE])
-        if not any(_EXECUTOR_MODULE in part for part in command):
-            image = executor["container"].get("image", "")
-            raise UsageError(
-                f"Task {label.removeprefix('exec-')!r} runs the container image {image!r}, which a process on this "
-                "machine cannot. Run the pipeline on Vertex AI or Kubeflow Pipelines: kfx submit."
-            )
+@contextlib.contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    kept = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, kept)
 
 
 @contextlib.contextmanager

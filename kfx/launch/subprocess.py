@@ -1,7 +1,7 @@
-"""Runs commands as child processes that can all be stopped at once.
+"""Runs tasks as child processes of this one, in this Python.
 
-Each command leads its own process group, so that stopping a task also stops what the task started, and so that
-Ctrl-C in the terminal reaches kfx first and not the children.
+Each task leads its own process group, so that stopping it also stops what it started, and so that Ctrl-C in the
+terminal reaches kfx first and not the children.
 """
 
 from __future__ import annotations
@@ -10,46 +10,60 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
+import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from kfx.errors import PermanentError, UsageError
+from kfx.launch.spec import TaskSpec
 
 GRACE_S = 5.0
 """Seconds between SIGTERM and SIGKILL when a run is stopped: time for a task to cancel what it started elsewhere."""
 
+_EXECUTOR_MODULE = "kfp.dsl.executor_main"
+_SCRIPT_PARTS = 3
+"""A lightweight component's command is `sh -c SCRIPT SOURCE --executor_input ...`; SOURCE is the user's code."""
+
 
 class SubprocessLauncher:
-    """Starts commands and stops them together.
-
-    Safe to use from several threads: `dsl.ParallelFor` runs its iterations in two.
-    """
+    """Starts tasks as processes and stops them together."""
 
     def __init__(self) -> None:
         self._children: set[subprocess.Popen[str]] = set()
         self._lock = threading.Lock()
         self.cancelled = False
 
-    def run(
-        self, command: Sequence[str], *, env: Mapping[str, str], log: Path, on_line: Callable[[str], None] | None = None
-    ) -> int:
-        """Runs a command to its end, its standard output and error going to one log file.
+    def check(self, name: str, image: str, command: Sequence[str]) -> None:
+        """Refuses container components: there is no Python function to run.
+
+        Raises:
+            UsageError: The task's command is not kfp's executor.
+        """
+        if not any(_EXECUTOR_MODULE in part for part in command):
+            raise UsageError(
+                f"Task {name!r} runs the container image {image!r}, which a process on this machine cannot. "
+                "Run the pipeline in containers (kfx run --on docker) or on a cluster (kfx submit)."
+            )
+
+    def run(self, task: TaskSpec, on_line: Callable[[str], None] | None = None) -> int:
+        """Runs a task to its end.
 
         Args:
-            command: Program and arguments.
-            env: The whole environment of the child.
-            log: File that receives the output, line by line as it comes; its folder is made.
-            on_line: Called with each line, without its newline.
+            task: The task; `python3` in its script becomes this interpreter. A task that installs packages gets a
+                virtual environment of its own, because kfx must not change the user's.
+            on_line: Called with each line of output, without its newline.
 
         Returns:
             The exit code; minus the signal's number when a signal ended the child (`subprocess.Popen.returncode`).
 
         Raises:
-            InterruptedError: The launcher was cancelled, before or during the command.
-            OSError: The program cannot be started.
+            InterruptedError: The launcher was cancelled, before or during the task.
+            PermanentError: The program cannot be started.
         """
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as sink:
-            child = self._start(command, env)
+        task.folder.mkdir(parents=True, exist_ok=True)
+        with task.log.open("a", encoding="utf-8") as sink, _python(task.command) as python:
+            child = self._start(_with_python(task.command, python), {**os.environ, **task.env})
             try:
                 for line in child.stdout or ():
                     sink.write(line)
@@ -84,17 +98,20 @@ class SubprocessLauncher:
         with self._lock:
             if self.cancelled:
                 raise InterruptedError("the run was cancelled")
-            child = subprocess.Popen(
-                list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-                env=dict(env),
-                start_new_session=True,
-            )
+            try:
+                child = subprocess.Popen(
+                    list(command),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    encoding="utf-8",
+                    errors="replace",
+                    env=dict(env),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise PermanentError(f"{command[0]!r} cannot be started: {error.strerror or error}") from error
             self._children.add(child)
         if self.cancelled:
             _signal_group(child, signal.SIGTERM)
@@ -112,6 +129,22 @@ class SubprocessLauncher:
             child.stdout.close()
         with self._lock:
             self._children.discard(child)
+
+
+@contextlib.contextmanager
+def _python(command: Sequence[str]) -> Iterator[str]:
+    """The interpreter for a task: this one, or a new virtual environment's where the task installs packages."""
+    if not any("pip install" in part for part in command[:_SCRIPT_PARTS]):
+        yield sys.executable
+        return
+    with tempfile.TemporaryDirectory(prefix="kfx-venv-") as folder:
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        yield f"{folder}/bin/python3"
+
+
+def _with_python(command: Sequence[str], python: str) -> list[str]:
+    head = [part.replace("python3", python) for part in command[:_SCRIPT_PARTS]]
+    return [*head, *command[_SCRIPT_PARTS:]]
 
 
 def _signal_group(child: subprocess.Popen[str], number: signal.Signals) -> None:

@@ -2,48 +2,44 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from kfx.errors import PermanentError
+from kfx.launch.spec import TaskSpec
 from kfx.launch.subprocess import SubprocessLauncher
 
 
-def _python(code: str) -> list[str]:
-    return [sys.executable, "-u", "-c", code]
+def _task(folder: Path, code: str, **env: str) -> TaskSpec:
+    return TaskSpec("say", "python:3.11", [sys.executable, "-u", "-c", code], folder / "say", folder, env)
 
 
 def test_output_goes_to_the_log_and_to_the_caller_line_by_line(tmp_path: Path) -> None:
     """Standard output and error both land in the log file, and each line reaches the callback."""
     lines: list[str] = []
     code = SubprocessLauncher().run(
-        _python("import sys; print('one'); print('two', file=sys.stderr)"),
-        env=os.environ,
-        log=tmp_path / "task" / "log.txt",
-        on_line=lines.append,
+        _task(tmp_path, "import os, sys; print('one'); print(os.environ['SECOND'], file=sys.stderr)", SECOND="two"),
+        lines.append,
     )
     assert code == 0
     assert lines == ["one", "two"]
-    assert (tmp_path / "task" / "log.txt").read_text() == "one\ntwo\n"
+    assert (tmp_path / "say" / "log.txt").read_text() == "one\ntwo\n"
 
 
 def test_the_exit_code_is_the_childs(tmp_path: Path) -> None:
     """A failing child's code comes back, a signal as its negative number."""
     launcher = SubprocessLauncher()
-    assert launcher.run(_python("raise SystemExit(7)"), env=os.environ, log=tmp_path / "a") == 7
-    assert launcher.run(_python("import os; os.kill(os.getpid(), 9)"), env=os.environ, log=tmp_path / "b") == -9
+    assert launcher.run(_task(tmp_path, "raise SystemExit(7)")) == 7
+    assert launcher.run(_task(tmp_path, "import os; os.kill(os.getpid(), 9)")) == -9
 
 
 def test_bytes_that_are_not_utf8_do_not_stop_a_task(tmp_path: Path) -> None:
     """Undecodable output is kept readable instead of raising in the reader."""
-    code = SubprocessLauncher().run(
-        _python("import sys; sys.stdout.buffer.write(b'caf\\xe9\\n')"), env=os.environ, log=tmp_path / "log"
-    )
-    assert code == 0
-    assert (tmp_path / "log").read_text(encoding="utf-8") == "caf\N{REPLACEMENT CHARACTER}\n"
+    assert SubprocessLauncher().run(_task(tmp_path, "import sys; sys.stdout.buffer.write(b'caf\\xe9\\n')")) == 0
+    assert (tmp_path / "say" / "log.txt").read_text(encoding="utf-8") == "caf\N{REPLACEMENT CHARACTER}\n"
 
 
 def test_cancel_ends_the_child_and_what_it_started(tmp_path: Path) -> None:
@@ -61,7 +57,7 @@ def test_cancel_ends_the_child_and_what_it_started(tmp_path: Path) -> None:
         threading.Thread(target=launcher.cancel).start()
 
     with pytest.raises(InterruptedError):
-        launcher.run(_python(code), env=os.environ, log=tmp_path / "log", on_line=on_line)
+        launcher.run(_task(tmp_path, code), on_line)
     assert len(pids) == 1
     assert not _alive(pids[0])
 
@@ -71,7 +67,7 @@ def test_nothing_starts_after_cancel(tmp_path: Path) -> None:
     launcher = SubprocessLauncher()
     launcher.cancel()
     with pytest.raises(InterruptedError):
-        launcher.run(_python(f"open({str(tmp_path / 'ran')!r}, 'w')"), env=os.environ, log=tmp_path / "log")
+        launcher.run(_task(tmp_path, f"open({str(tmp_path / 'ran')!r}, 'w')"))
     assert not (tmp_path / "ran").exists()
 
 
@@ -81,3 +77,9 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_a_program_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
+    """A command that cannot be started names the program."""
+    with pytest.raises(PermanentError, match="'no-such-program' cannot be started"):
+        SubprocessLauncher().run(TaskSpec("say", "", ["no-such-program"], tmp_path / "say", tmp_path))
