@@ -10,7 +10,7 @@ import glob
 import gzip
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -131,6 +131,10 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def _read_bigquery(uri: str) -> pd.DataFrame:
+    table = uri.removeprefix("bq://")
+    parts = table.split(".")
+    if len(parts) != 3 or not all(parts):
+        raise UsageError(f"{uri!r} is no BigQuery table: it must be bq://project.dataset.table.")
     try:
         from google.cloud import bigquery
     except ImportError as error:
@@ -138,10 +142,6 @@ def _read_bigquery(uri: str) -> pd.DataFrame:
     from google.api_core.exceptions import GoogleAPICallError
     from google.auth.exceptions import GoogleAuthError
 
-    table = uri.removeprefix("bq://")
-    parts: Sequence[str] = table.split(".")
-    if len(parts) != 3 or not all(parts):
-        raise UsageError(f"{uri!r} is no BigQuery table: it must be bq://project.dataset.table.")
     try:
         # Vertex gives the job's own project; the dataset's may be another one where the job must not bill.
         client = bigquery.Client(project=os.environ.get("CLOUD_ML_PROJECT_ID") or parts[0])

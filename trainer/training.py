@@ -119,9 +119,18 @@ def _fit(model: Pipeline, table: Any, truth: Any) -> None:
         model.fit(table, truth)
     except (ValueError, TypeError) as error:  # scikit-learn's own errors for data and settings it refuses
         raise FitError(f"scikit-learn refused the training: {error}") from error
+    _make_portable(model.named_steps["model"])
+
+
+def _make_portable(classifier: Any) -> None:
+    """Takes from a fitted classifier what prediction does not need and another process may not want."""
     # The forest was grown on all cores; a served model answers one small request at a time.
-    if "n_jobs" in model.named_steps["model"].get_params():
-        model.named_steps["model"].set_params(n_jobs=None)
+    if "n_jobs" in classifier.get_params():
+        classifier.set_params(n_jobs=None)
+    # A generator pickled by numpy 2 does not load in numpy 1, which serving containers may still have.
+    for name, value in vars(classifier).items():
+        if isinstance(value, np.random.Generator):
+            setattr(classifier, name, None)
 
 
 def _describe(model: Pipeline, settings: TrainingSettings) -> dict[str, Any]:
