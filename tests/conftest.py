@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,36 @@ def dry_bean() -> Path:
     if not path.is_file():
         absent(f"the table {path.name} is not at {path.parent} (set KFX_DRY_BEAN)")
     return path
+
+
+@pytest.fixture(scope="session")
+def container_engine() -> str:
+    """The base image that containers are built on, where an engine answers at DOCKER_HOST.
+
+    KFX_TEST_BASE_IMAGE names another base image, KFX_TEST_BUILD_ARGS what `docker build` needs besides.
+    """
+    require_module("docker")
+    require_program("docker", "podman")
+    import docker
+
+    try:
+        docker.from_env().ping()
+    except docker.errors.DockerException as error:
+        absent(f"no container engine answers ({error})")
+    return os.environ.get("KFX_TEST_BASE_IMAGE", "python:3.12-slim-trixie")
+
+
+@pytest.fixture(scope="session")
+def executor_image(container_engine: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A small image with Python and kfp's executor, which needs none of kfp's dependencies."""
+    import kfp
+
+    name = f"localhost/kfx-test-executor:{kfp.__version__}"
+    folder = tmp_path_factory.mktemp("executor-image")
+    (folder / "Dockerfile").write_text(
+        f"FROM {container_engine}\nRUN python3 -m pip install --no-cache-dir --no-deps kfp=={kfp.__version__}\n"
+    )
+    arguments = os.environ.get("KFX_TEST_BUILD_ARGS", "").split()
+    program = require_program("docker", "podman")
+    subprocess.run([program, "build", "--quiet", *arguments, "--tag", name, str(folder)], check=True)
+    return name

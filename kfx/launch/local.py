@@ -122,7 +122,8 @@ class _TaskHandler:
         folder = Path(self._input["outputs"]["outputFile"]).parent
         recorder, on_line = self._run.recorder, self._run.on_line
         name = recorder.start(folder, folder / "log.txt")
-        env = {**self._env, RUN_FILE_VARIABLE: str(recorder.file)}
+        # Unbuffered, a task's lines are shown as they come and stand in the log in the order they were written.
+        env = {"PYTHONUNBUFFERED": "1", **self._env, RUN_FILE_VARIABLE: str(recorder.file)}
         task = TaskSpec(name, self._image, self._command, folder, recorder.folder, env)
         try:
             code = self._run.launcher.run(task, (lambda line: on_line(name, line)) if on_line else None)
