@@ -26,8 +26,13 @@ class MemoryTable:
         """Returns the table's columns."""
         return self.table.schema
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yields the table's chunks; see `Source.batches`."""
+    @property
+    def num_rows(self) -> int:
+        """Rows of the table."""
+        return int(self.table.num_rows)
+
+    def batches(self, columns: Sequence[str] | None = None, *, encoded: bool = False) -> Iterator[pa.RecordBatch]:  # noqa: ARG002
+        """Yields the table's chunks as they are; see `Source.batches`."""
         check_columns(self.uri, self.table.schema.names, columns)
         chosen = self.table if columns is None else self.table.select(list(columns))
         yield from chosen.to_batches()

@@ -1,0 +1,92 @@
+"""`kfx stats SOURCE -o DIR`: statistics of a table, and a report."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("source")
+@click.option("-o", "--out", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("stats"),
+              show_default=True, help="Folder for stats.tfrecord, stats.pb, report.html and metrics.json.")  # fmt: skip
+@click.option("--engine", default="arrow", show_default=True, help="What computes: a module of kfx.stats.engines.")
+@click.option("--feature", "features", multiple=True, metavar="COLUMN", help="Only this column; may be repeated.")
+@click.option("--top-values", default=20, show_default=True, help="Most frequent values kept of a string column.")
+@click.option("--rank-buckets", default=1000, show_default=True, help="Values in a string column's rank histogram.")
+@click.option("--buckets", default=10, show_default=True, help="Equal-width buckets of a numeric column.")
+@click.option("--quantile-buckets", default=10, show_default=True, help="Quantile buckets of a numeric column.")
+@click.option("--memory-limit", default="", metavar="SIZE", help="Such as 2GiB. Default: 60 % of the memory there is.")
+@click.option("--title", default="", help="Heading of the report. Default: the source.")
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True,
+              help="What to print when done.")  # fmt: skip
+def stats(
+    source: str,
+    folder: Path,
+    engine: str,
+    features: tuple[str, ...],
+    top_values: int,
+    rank_buckets: int,
+    buckets: int,
+    quantile_buckets: int,
+    memory_limit: str,
+    title: str,
+    output: str,
+) -> None:
+    """Computes statistics of SOURCE and writes them, with a report, into a folder.
+
+    SOURCE is a path, glob or folder of CSV, TSV, JSON lines or Parquet (plain, gzip or zstd), local or gs://;
+    bq://project.dataset.table; or sklearn:NAME. `tfdv.load_statistics` reads the statistics.
+    """
+    from kfx.stats import artifact, memory
+    from kfx.stats.generate import generate
+    from kfx.stats.options import StatsOptions
+
+    options = StatsOptions(
+        feature_allowlist=features or None,
+        num_top_values=top_values,
+        num_rank_histogram_buckets=rank_buckets,
+        num_histogram_buckets=buckets,
+        num_quantiles_histogram_buckets=quantile_buckets,
+        memory_limit=memory.parse(memory_limit),
+    )
+    progress = _Progress()
+    computed = generate(source, options, engine_name=engine, progress=progress)
+    progress.end()
+    written = artifact.write(computed, folder, title or source)
+    figures = artifact.metrics(computed)
+    if output == "json":
+        click.echo(json.dumps({"source": source, "files": {k: str(v) for k, v in written.items()}, "metrics": figures}))
+        return
+    click.echo(f"{figures['num_examples']:,} rows, {figures['num_features']:,} features, "
+               f"{100 * figures['missing_share']:.2f} % of cells missing.")  # fmt: skip
+    click.echo(f"Report: {written[artifact.REPORT]}")
+    click.echo(f"Statistics: {written[artifact.TFRECORD]}")
+
+
+class _Progress:
+    """One line on a terminal's stderr, once the work has taken a while; nothing where stderr is a file."""
+
+    _AFTER_S = 1.0
+    _EVERY_S = 0.1
+
+    def __init__(self) -> None:
+        self._shown = False
+        self._next = time.monotonic() + self._AFTER_S
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now < self._next or not sys.stderr.isatty():
+            return
+        self._next, self._shown = now + self._EVERY_S, True
+        of = f" of {total:,}" if total else ""
+        click.echo(f"\r\033[K{done:,}{of} {what}", err=True, nl=False)
+
+    def end(self) -> None:
+        """Clears the line."""
+        if self._shown:
+            click.echo("\r\033[K", err=True, nl=False)

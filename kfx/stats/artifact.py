@@ -1,0 +1,86 @@
+"""The statistics as files: what `kfx stats` writes and the component's artifact holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kfx.stats import tfrecord
+from kfx.stats.report import render
+from kfx.stats.report.model import feature_model
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+TFRECORD, BINARY, REPORT, METRICS = "stats.tfrecord", "stats.pb", "report.html", "metrics.json"
+
+
+def write(statistics: statistics_pb2.DatasetFeatureStatisticsList, folder: Path, title: str) -> dict[str, Path]:
+    """Writes `stats.tfrecord`, `stats.pb`, `report.html` and `metrics.json` into a folder.
+
+    All four are written beside their names first and renamed once all are complete. Files are renamed one by one,
+    because a folder mounted from a bucket (gcsfuse) refuses to rename a folder.
+
+    Args:
+        statistics: What to write.
+        folder: Where; made if it does not exist, older files of these names are replaced.
+        title: The report's heading.
+
+    Returns:
+        File name -> path.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    binary = statistics.SerializeToString(deterministic=True)
+    contents = {
+        TFRECORD: tfrecord.record(binary),
+        BINARY: binary,
+        REPORT: render(statistics, title).encode(),
+        METRICS: json.dumps(metrics(statistics), indent=1).encode(),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = {name: folder / f".{name}.part" for name in contents}
+    try:
+        for name, content in contents.items():
+            beside[name].write_bytes(content)
+        for name, part in beside.items():
+            part.replace(folder / name)
+    finally:
+        for part in beside.values():
+            part.unlink(missing_ok=True)
+    return {name: folder / name for name in contents}
+
+
+def metrics(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str, int | float]:
+    """Returns a few numbers that say at a glance whether a table is what it was.
+
+    Args:
+        statistics: The first data set is summed up.
+
+    Returns:
+        `num_examples`; `num_features`, of which `num_numeric_features` and `num_string_features`;
+        `missing_share` of all cells (0 to 1), `num_features_with_missing`, `num_empty_features` (no value at all)
+        and `num_constant_features` (one value).
+    """
+    dataset = statistics.datasets[0]
+    models = [feature_model(feature, dataset.num_examples) for feature in dataset.features]
+    missing = sum(model["missing"] for model in models)
+    cells = missing + sum(model["present"] for model in models)
+    return {
+        "num_examples": dataset.num_examples,
+        "num_features": len(models),
+        "num_numeric_features": sum(feature.HasField("num_stats") for feature in dataset.features),
+        "num_string_features": sum(feature.HasField("string_stats") for feature in dataset.features),
+        "missing_share": missing / cells if cells else 0.0,
+        "num_features_with_missing": sum(model["missing"] > 0 for model in models),
+        "num_empty_features": sum(not model["present"] for model in models),
+        "num_constant_features": sum(_is_constant(model) for model in models),
+    }
+
+
+def _is_constant(model: dict[str, Any]) -> bool:
+    if "min" in model:
+        return bool(model["min"] == model["max"])
+    return model.get("unique") == 1

@@ -1,0 +1,38 @@
+"""Arrow arrays as numpy arrays and back, over the same memory.
+
+pyarrow's own conversions (`Array.to_numpy`, `pa.array`) import pandas where it is installed, which takes longer than
+the statistics of a small table.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+_DTYPES = {"halffloat": "float16", "float": "float32", "double": "float64"}
+
+
+def to_numpy(array: pa.Array) -> npt.NDArray[Any]:
+    """Returns an array of fixed-width numbers without nulls as numpy sees its memory (read-only).
+
+    Args:
+        array: Integers or floats, no nulls.
+    """
+    import numpy as np
+
+    name = str(array.type)
+    dtype = np.dtype(_DTYPES.get(name, name))
+    if not len(array):
+        return np.empty(0, dtype)
+    return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
+
+
+def to_arrow(counts: npt.NDArray[np.int64]) -> pa.Array:
+    """Returns 64-bit integers as an Arrow array over the same memory."""
+    import pyarrow as pa
+
+    return pa.Array.from_buffers(pa.int64(), len(counts), [None, pa.py_buffer(counts)])

@@ -1,0 +1,191 @@
+"""One column: its nesting levels, its leaf values, and for a struct the columns inside."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from kfx.errors import UsageError
+from kfx.stats.engines._numeric import NumericValues
+from kfx.stats.engines._strings import StringValues
+from kfx.stats.figures import Feature, FeatureType, Valency
+from kfx.stats.histograms import CountedValues, equal_width_buckets, quantile_buckets
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from kfx.stats.options import StatsOptions
+
+
+class FeatureColumn:
+    """Collects one column of a table, or one field of a struct."""
+
+    def __init__(self, path: tuple[str, ...], kind: pa.DataType, options: StatsOptions) -> None:
+        import pyarrow as pa
+
+        self._path = path
+        kind = _storage(kind)
+        self._notes = _notes(kind)
+        self._levels: list[_Level] = []
+        while _is_list(kind):
+            self._levels.append(_Level(options))
+            kind = _storage(kind.value_type) if not pa.types.is_map(kind) else _entries(kind)
+        # A flat value counts as a list of one, as TFDV reads it.
+        self._flat = not self._levels
+        if self._flat:
+            self._levels.append(_Level(options))
+        self._type = _feature_type(path, kind)
+        self._fields: list[FeatureColumn] = []
+        self._values: NumericValues | StringValues | None = None
+        if self._type == "STRUCT":
+            self._fields = [
+                FeatureColumn((*path, kind.field(at).name), kind.field(at).type, options)
+                for at in range(kind.num_fields)
+            ]
+        else:
+            self._values = StringValues(options) if self._type == "STRING" else NumericValues(options)
+
+    def add(self, array: pa.Array) -> None:
+        """Takes in a chunk of the column."""
+        array = _plain(array)
+        if self._flat:
+            self._levels[0].add_flat(len(array), array.null_count)
+            array = array.drop_null() if array.null_count else array
+        else:
+            for level in self._levels:
+                level.add(array)
+                array = _plain(array.flatten())
+        self._add_leaves(array)
+
+    def _add_leaves(self, array: pa.Array) -> None:
+        import pyarrow as pa
+
+        if self._fields:
+            for field, values in zip(self._fields, array.flatten(), strict=True):
+                field.add(values)
+        elif self._values is not None and not pa.types.is_null(array.type):
+            self._values.add(array)
+
+    def features(self) -> list[Feature]:
+        """Returns the column's figures, then those of the fields inside it."""
+        valency = tuple(level.finish() for level in self._levels)
+        values = self._values.finish() if self._values is not None else None
+        own = Feature(self._path, self._type, valency, values, self._notes)
+        return [own, *(feature for field in self._fields for feature in field.features())]
+
+
+class _Level:
+    """One nesting level: how many lists, how long."""
+
+    def __init__(self, options: StatsOptions) -> None:
+        self._options = options
+        self._missing = 0
+        self._lengths: Counter[int] = Counter()
+
+    def add_flat(self, rows: int, nulls: int) -> None:
+        self._missing += nulls
+        self._lengths[1] += rows - nulls
+
+    def add(self, array: pa.Array) -> None:
+        import pyarrow.compute as pc
+
+        self._missing += array.null_count
+        for pair in pc.value_counts(pc.list_value_length(array).drop_null()).to_pylist():
+            self._lengths[pair["values"]] += pair["counts"]
+
+    def finish(self) -> Valency:
+        import numpy as np
+
+        pairs = sorted((length, count) for length, count in self._lengths.items() if count)
+        if not pairs:
+            return Valency(non_missing=0, missing=self._missing)
+        lengths, counts = np.array(pairs, dtype=np.int64).T
+        ordered = CountedValues(lengths, np.cumsum(counts, dtype=np.float64))
+        buckets = self._options.num_values_histogram_buckets
+        return Valency(
+            non_missing=int(counts.sum()),
+            missing=self._missing,
+            min=int(lengths[0]),
+            max=int(lengths[-1]),
+            total=int((lengths * counts).sum()),
+            quantiles=quantile_buckets(ordered, buckets),
+            widths=equal_width_buckets(ordered, buckets),
+        )
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    tests = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list, pa.types.is_map)
+    return any(test(kind) for test in tests)
+
+
+def _entries(kind: pa.MapType) -> pa.DataType:
+    import pyarrow as pa
+
+    return pa.struct([pa.field("key", kind.key_type), pa.field("value", kind.item_type)])
+
+
+def _storage(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
+    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+
+
+def _plain(array: pa.Array) -> pa.Array:
+    """Returns extension arrays as what they store, maps as lists of entries, and decodes odd dictionaries."""
+    import pyarrow as pa
+
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    if pa.types.is_map(array.type):
+        return array.cast(pa.list_(_entries(array.type)))
+    if pa.types.is_dictionary(array.type) and not _is_text(array.type.value_type):
+        return array.dictionary_decode()
+    return array
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary,
+             pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)  # fmt: skip
+    return any(test(kind) for test in tests)
+
+
+def _feature_type(path: tuple[str, ...], kind: pa.DataType) -> FeatureType:
+    """Maps an Arrow type to TFDV's; dates and times are INT, decimals FLOAT, a column without any value STRING."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return "FLOAT"
+    temporal = pa.types.is_temporal(kind) and not pa.types.is_interval(kind)
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind) or temporal:
+        return "INT"
+    if _is_text(kind) or pa.types.is_null(kind):
+        return "STRING"
+    if pa.types.is_struct(kind):
+        return "STRUCT"
+    raise UsageError(
+        f"Column {'.'.join(path)!r} has the Arrow type {kind}, of which kfx makes no statistics. "
+        "Leave it out: name the columns wanted in feature_allowlist (--feature)."
+    )
+
+
+def _notes(kind: pa.DataType) -> tuple[tuple[str, str], ...]:
+    """Says what a number stands for where the proto's type does not."""
+    import pyarrow as pa
+
+    if pa.types.is_date(kind):
+        return (("unit", "days since 1970-01-01"),)
+    if pa.types.is_timestamp(kind):
+        return (("unit", "microseconds since 1970-01-01"),)
+    if pa.types.is_time(kind):
+        return (("unit", "microseconds since midnight"),)
+    if pa.types.is_duration(kind):
+        return (("unit", "microseconds"),)
+    if pa.types.is_boolean(kind):
+        return (("unit", "boolean"),)
+    return ()

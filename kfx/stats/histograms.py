@@ -1,0 +1,164 @@
+"""Histograms with TFDV's buckets, filled by counting instead of by interpolation.
+
+Values come in one of two forms: sorted one by one, or as distinct values with their counts. Both answer two questions,
+which value stands at a rank and how many values are at most x, and every histogram is made of those.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kfx.stats.figures import Bucket
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+class Ordered(Protocol):
+    """Values in ascending order, none of them NaN, at least one."""
+
+    @property
+    def values(self) -> npt.NDArray[Any]:
+        """The values, or the distinct ones."""
+
+    @property
+    def total(self) -> float:
+        """Number (or total weight) of the values."""
+
+    def at(self, fractions: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+        """Returns the value that stands at each fraction (0 to 1) of the order."""
+
+    def mass(self, values: npt.NDArray[Any], *, below: bool = False) -> npt.NDArray[np.float64]:
+        """Returns how many values are at most each given one; with `below`, less than it."""
+
+
+@dataclass(frozen=True)
+class SortedValues:
+    """Values one by one, in ascending order."""
+
+    values: npt.NDArray[Any]
+    """The values; shape (n,), n >= 1."""
+
+    @property
+    def total(self) -> float:
+        """Number of values."""
+        return float(len(self.values))
+
+    def at(self, fractions: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+        """Returns values[floor(n * fraction)], the last one for fraction 1, which is TFDV's quantile."""
+        import numpy as np
+
+        ranks = np.floor(fractions * len(self.values)).astype(np.int64)
+        return self.values[np.minimum(ranks, len(self.values) - 1)]
+
+    def mass(self, values: npt.NDArray[Any], *, below: bool = False) -> npt.NDArray[np.float64]:
+        """Returns how many values are at most each given one; with `below`, less than it."""
+        return self.values.searchsorted(values, side="left" if below else "right").astype(float)
+
+
+@dataclass(frozen=True)
+class CountedValues:
+    """Distinct values in ascending order, each with its count or weight."""
+
+    values: npt.NDArray[Any]
+    """The distinct values; shape (n,), n >= 1."""
+
+    cumulative: npt.NDArray[np.float64]
+    """Running total of the counts; shape (n,)."""
+
+    @property
+    def total(self) -> float:
+        """Sum of the counts."""
+        return float(self.cumulative[-1])
+
+    def at(self, fractions: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+        """Returns the first value whose running total exceeds fraction * total, the last one for fraction 1."""
+        import numpy as np
+
+        ranks = self.cumulative.searchsorted(fractions * self.total, side="right")
+        return self.values[np.minimum(ranks, len(self.values) - 1)]
+
+    def mass(self, values: npt.NDArray[Any], *, below: bool = False) -> npt.NDArray[np.float64]:
+        """Returns the running total at each given value; with `below`, just under it."""
+        import numpy as np
+
+        places = self.values.searchsorted(values, side="left" if below else "right")
+        return np.where(places > 0, self.cumulative[np.maximum(places - 1, 0)], 0.0)
+
+
+def quantile_buckets(ordered: Ordered, number: int) -> tuple[Bucket, ...]:
+    """Cuts the values into buckets of about equal counts.
+
+    A value that spans several edges cannot be cut: its mass is shared evenly by the buckets that end at it, as in TFDV.
+
+    Args:
+        ordered: The values.
+        number: Buckets wanted.
+    """
+    import numpy as np
+
+    edges = ordered.at(np.arange(number + 1) / number)
+    highs = edges[1:]
+    mass = ordered.mass(edges)
+    counts = np.zeros(number)
+    before = 0.0
+    if highs[0] != edges[0]:  # no bucket ends at the minimum, so the first one takes it in
+        counts[0] = before = mass[0]
+    for high in np.unique(highs):
+        ends_here = highs == high
+        here = mass[1:][ends_here][0]
+        counts[ends_here] += (here - before) / ends_here.sum()
+        before = here
+    return _buckets(edges[:-1], highs, counts)
+
+
+def equal_width_buckets(ordered: Ordered, number: int) -> tuple[Bucket, ...]:
+    """Cuts the range of the finite values into equal widths and counts each; infinities get buckets of their own.
+
+    Args:
+        ordered: The values.
+        number: Buckets wanted between the smallest and the largest finite value; one if they are the same.
+    """
+    import numpy as np
+
+    infinite = np.array([-np.inf, np.inf])
+    low_infinite = float(ordered.mass(infinite)[0])
+    finite_end = float(ordered.mass(infinite, below=True)[1])
+    buckets: list[Bucket] = []
+    if low_infinite:
+        buckets.append(Bucket(-np.inf, -np.inf, low_infinite))
+    if finite_end > low_infinite:
+        buckets.extend(_finite_buckets(ordered, number, low_infinite, finite_end))
+    if ordered.total > finite_end:
+        buckets.append(Bucket(np.inf, np.inf, ordered.total - finite_end))
+    return tuple(buckets)
+
+
+def _finite_buckets(ordered: Ordered, number: int, start: float, end: float) -> tuple[Bucket, ...]:
+    import numpy as np
+
+    lowest, highest = _finite_range(ordered, start, end)
+    if lowest == highest:
+        return (Bucket(lowest, highest, end - start),)
+    # Divided before subtracting: the range of two doubles may overflow.
+    width = (highest / number) - (lowest / number)
+    edges = lowest + np.arange(number + 1) * width
+    edges[-1] = highest
+    cumulative = np.concatenate([[start], ordered.mass(edges[1:-1], below=True), [end]])
+    return _buckets(edges[:-1], edges[1:], np.diff(cumulative))
+
+
+def _finite_range(ordered: Ordered, start: float, end: float) -> tuple[float, float]:
+    import numpy as np
+
+    values = ordered.values
+    first = int(values.searchsorted(-np.inf, side="right")) if start else 0
+    last = int(values.searchsorted(np.inf, side="left")) if end < ordered.total else len(values)
+    return float(values[first]), float(values[last - 1])
+
+
+def _buckets(lows: npt.NDArray[Any], highs: npt.NDArray[Any], counts: npt.NDArray[np.float64]) -> tuple[Bucket, ...]:
+    rows = zip(lows.tolist(), highs.tolist(), counts.tolist(), strict=True)
+    return tuple(Bucket(float(low), float(high), float(count)) for low, high, count in rows)

@@ -1,0 +1,120 @@
+"""Figures as a `tensorflow_metadata` proto, shaped as TFDV 1.21 shapes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from kfx.stats.figures import Bucket, Feature, Numbers, Valency, Words
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    from kfx.stats.options import StatsOptions
+
+NON_UTF8 = "__BYTES_VALUE__"
+"""What TFDV writes in place of a value that is not UTF-8."""
+
+
+def dataset(
+    name: str, rows: int, features: Iterable[Feature], options: StatsOptions
+) -> statistics_pb2.DatasetFeatureStatistics:
+    """Builds one data set's statistics.
+
+    Args:
+        name: The data set's (or slice's) name; empty for the whole table, as TFDV has it.
+        rows: Number of examples.
+        features: Figures, in the order of the table's columns.
+        options: Says how many ranked values go into each list.
+    """
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    made = statistics_pb2.DatasetFeatureStatistics(name=name, num_examples=rows)
+    for feature in features:
+        _fill_feature(made.features.add(), feature, options)
+    return made
+
+
+def _fill_feature(target: Any, feature: Feature, options: StatsOptions) -> None:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    target.path.step.extend(feature.path)
+    target.type = statistics_pb2.FeatureNameStatistics.Type.Value(feature.type)
+    if feature.type == "STRUCT":
+        common = target.struct_stats.common_stats
+    elif feature.type == "STRING":
+        common = target.string_stats.common_stats
+    else:
+        common = target.num_stats.common_stats
+    common.SetInParent()
+    _fill_common(common, feature.valency)
+    if isinstance(feature.values, Numbers):
+        _fill_numbers(target.num_stats, feature.values)
+    elif isinstance(feature.values, Words):
+        _fill_words(target.string_stats, feature.values, options)
+    _fill_custom(target, feature)
+
+
+def _fill_common(common: Any, levels: tuple[Valency, ...]) -> None:
+    first = levels[0]
+    common.num_non_missing = first.non_missing
+    common.num_missing = first.missing
+    common.tot_num_values = first.total
+    if first.non_missing:
+        common.min_num_values = first.min
+        common.max_num_values = first.max
+        common.avg_num_values = first.total / first.non_missing
+        _fill_histogram(common.num_values_histogram, "QUANTILES", first.quantiles)
+    for level in levels if len(levels) > 1 else ():
+        common.presence_and_valency_stats.add(
+            num_non_missing=level.non_missing,
+            num_missing=level.missing,
+            min_num_values=level.min,
+            max_num_values=level.max,
+            tot_num_values=level.total,
+        )
+
+
+def _fill_numbers(stats: Any, numbers: Numbers) -> None:
+    if numbers.count:
+        stats.mean, stats.std_dev = numbers.mean, numbers.std_dev
+        stats.num_zeros = numbers.zeros
+        stats.min, stats.median, stats.max = numbers.min, numbers.median, numbers.max
+    if numbers.count or numbers.nan:
+        for kind, buckets in (("STANDARD", numbers.standard), ("QUANTILES", numbers.quantiles)):
+            histogram = stats.histograms.add(num_nan=numbers.nan)
+            _fill_histogram(histogram, kind, buckets)
+
+
+def _fill_words(stats: Any, words: Words, options: StatsOptions) -> None:
+    stats.unique = words.unique
+    stats.invalid_utf8_count = words.invalid_utf8
+    if words.count:
+        stats.avg_length = words.total_bytes / words.count
+    for rank, (value, count) in enumerate(words.ranked):
+        text = NON_UTF8 if value is None else value
+        if rank < options.num_top_values:
+            stats.top_values.add(value=text, frequency=count)
+        if rank < options.num_rank_histogram_buckets:
+            stats.rank_histogram.buckets.add(low_rank=rank, high_rank=rank, sample_count=count, label=text)
+
+
+def _fill_custom(target: Any, feature: Feature) -> None:
+    for number, level in enumerate(feature.valency[1:], start=2):
+        quantiles = target.custom_stats.add(name=f"level_{number}_value_list_length_quantiles")
+        _fill_histogram(quantiles.histogram, "QUANTILES", level.quantiles)
+        standard = target.custom_stats.add(name=f"level_{number}_value_list_length_standard")
+        _fill_histogram(standard.histogram, "STANDARD", level.widths)
+    for name, note in feature.notes:
+        if isinstance(note, str):
+            target.custom_stats.add(name=name, str=note)
+        else:
+            target.custom_stats.add(name=name, num=note)
+
+
+def _fill_histogram(histogram: Any, kind: str, buckets: tuple[Bucket, ...]) -> None:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    histogram.type = statistics_pb2.Histogram.HistogramType.Value(kind)
+    for bucket in buckets:
+        histogram.buckets.add(low_value=bucket.low, high_value=bucket.high, sample_count=bucket.count)

@@ -1,0 +1,147 @@
+"""What the report shows of a statistics proto: plain numbers and text, small enough for a page."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from kfx.stats.report.findings import findings
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+_VALUE_CHARACTERS = 160
+_RANKS = 40
+
+Json = Any
+
+
+def page_model(statistics: statistics_pb2.DatasetFeatureStatisticsList, title: str) -> dict[str, Json]:
+    """Returns the page's data; features of several data sets are joined by their path.
+
+    Args:
+        statistics: One or more data sets.
+        title: The page's heading.
+    """
+    import kfx
+
+    joined: dict[tuple[str, ...], dict[str, Json]] = {}
+    for at, dataset in enumerate(statistics.datasets):
+        for feature in dataset.features:
+            path = feature_path(feature)
+            entry = joined.setdefault(path, {"path": list(path), "of": [None] * len(statistics.datasets)})
+            entry["of"][at] = feature_model(feature, dataset.num_examples)
+    for entry in joined.values():
+        shown = next(model for model in entry["of"] if model)
+        entry["type"] = shown["type"]
+        entry["findings"] = sorted(
+            ((weight, text, at) for at, model in enumerate(entry["of"]) if model for weight, text in findings(model)),
+            key=lambda found: -found[0],
+        )
+    return {
+        "title": title,
+        "version": kfx.__version__,
+        "datasets": [{"name": d.name, "rows": d.num_examples} for d in statistics.datasets],
+        "features": list(joined.values()),
+    }
+
+
+def feature_path(feature: statistics_pb2.FeatureNameStatistics) -> tuple[str, ...]:
+    """Returns a feature's path; TFDV before 0.15 wrote a name instead."""
+    return tuple(feature.path.step) or (feature.name,)
+
+
+def feature_model(feature: statistics_pb2.FeatureNameStatistics, rows: int) -> dict[str, Json]:
+    """Returns one feature's figures; what is absent or not a number is None.
+
+    Args:
+        feature: The proto.
+        rows: Examples of its data set.
+    """
+    kind = feature.WhichOneof("stats") or "num_stats"
+    stats = getattr(feature, kind)
+    common = stats.common_stats
+    custom = {
+        entry.name: entry.num if entry.WhichOneof("val") == "num" else entry.str for entry in feature.custom_stats
+    }
+    model: dict[str, Json] = {
+        "type": _type_name(feature, custom),
+        "unit": custom.get("unit"),
+        "rows": rows,
+        "present": common.num_non_missing,
+        "missing": common.num_missing,
+        "values": common.tot_num_values,
+        "approximate": custom.get("approximate"),
+    }
+    if common.max_num_values > 1 or common.min_num_values != common.max_num_values:
+        model["lengths"] = [common.min_num_values, _number(common.avg_num_values), common.max_num_values]
+    if kind == "num_stats" and common.tot_num_values:
+        model.update(_numeric(stats))
+    elif kind == "string_stats":
+        model.update(_text(stats))
+    return model
+
+
+def _type_name(feature: statistics_pb2.FeatureNameStatistics, custom: dict[str, Json]) -> str:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    unit = str(custom.get("unit") or "")
+    if unit == "boolean":
+        return "boolean"
+    if unit:
+        return "date" if unit.startswith("days") else "time"
+    names = {"INT": "integer", "FLOAT": "float", "STRING": "string", "BYTES": "bytes", "STRUCT": "struct"}
+    return names[statistics_pb2.FeatureNameStatistics.Type.Name(feature.type)]
+
+
+def _numeric(stats: Any) -> dict[str, Json]:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    by_kind = {histogram.type: histogram for histogram in stats.histograms}
+    standard = by_kind.get(statistics_pb2.Histogram.STANDARD)
+    quantiles = by_kind.get(statistics_pb2.Histogram.QUANTILES)
+    infinite = [bucket for bucket in (standard.buckets if standard else ()) if math.isinf(bucket.low_value)]
+    model = {
+        "nan": standard.num_nan if standard else 0,
+        "infinite": sum(bucket.sample_count for bucket in infinite),
+        "standard": _buckets(standard),
+        "quantiles": _buckets(quantiles),
+    }
+    if standard and standard.buckets:
+        for name in ("mean", "std_dev", "min", "median", "max"):
+            model[name] = _number(getattr(stats, name))
+        model["zeros"] = stats.num_zeros
+    return model
+
+
+def _text(stats: Any) -> dict[str, Json]:
+    buckets = stats.rank_histogram.buckets
+    # Ranks are drawn on a logarithmic axis: points thin out as ranks grow.
+    shown = sorted({round(math.exp(step * math.log(max(len(buckets), 1)) / _RANKS)) for step in range(_RANKS + 1)})
+    return {
+        "unique": stats.unique,
+        "length": _number(stats.avg_length),
+        "invalid": stats.invalid_utf8_count,
+        "top": [[_clipped(top.value), top.frequency] for top in stats.top_values],
+        "ranks": [[rank, buckets[rank - 1].sample_count] for rank in shown if rank <= len(buckets)],
+    }
+
+
+def _buckets(histogram: Any) -> list[list[float]]:
+    """Returns low, high and count of the finite buckets."""
+    return [
+        [_number(bucket.low_value), _number(bucket.high_value), _number(bucket.sample_count)]
+        for bucket in (histogram.buckets if histogram else ())
+        if math.isfinite(bucket.low_value) and math.isfinite(bucket.high_value)
+    ]
+
+
+def _number(value: float) -> Json:
+    """Returns a number JSON can carry: ten digits are more than a page shows; NaN and infinities become text."""
+    if math.isfinite(value):
+        return int(value) if value == int(value) and abs(value) < 1e15 else float(f"{value:.10g}")
+    return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
+
+
+def _clipped(value: str) -> str:
+    return value if len(value) <= _VALUE_CHARACTERS else value[:_VALUE_CHARACTERS] + "…"

@@ -1,0 +1,56 @@
+"""What the component `statistics_gen` does, as a function."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kfx.errors import UsageError
+from kfx.stats import artifact, memory
+from kfx.stats.generate import generate
+from kfx.stats.options import StatsOptions
+
+
+def describe(
+    source: str,
+    dataset: Any,
+    statistics: Any,
+    report: Any,
+    *,
+    features: Sequence[str] = (),
+    title: str = "",
+    memory_limit: str = "",
+) -> dict[str, int | float]:
+    """Computes a table's statistics and writes the component's artifacts.
+
+    Args:
+        source: The table's URI, or empty when `dataset` is given.
+        dataset: A kfp Dataset artifact, or None when `source` is given.
+        statistics: The kfp artifact whose path becomes a folder.
+        report: The kfp artifact whose path becomes the page.
+        features: Columns to describe; all when empty.
+        title: Heading of the report; the source's name when empty.
+        memory_limit: As `kfx.stats.memory.parse` reads it.
+
+    Returns:
+        The metrics of `kfx.stats.artifact.metrics`.
+
+    Raises:
+        UsageError: Both or none of source and dataset are given, or the table cannot be read.
+    """
+    if bool(source) == (dataset is not None):
+        given = "both" if source else "neither"
+        raise UsageError(f"statistics_gen takes either a source or a dataset, and got {given}.")
+    uri = source or dataset.path
+    options = StatsOptions(feature_allowlist=tuple(features) or None, memory_limit=memory.parse(memory_limit))
+    computed = generate(uri, options)
+    heading = title or source or str(dataset.metadata.get("source") or dataset.name or dataset.path)
+    written = artifact.write(computed, Path(statistics.path), heading)
+    page = Path(report.path)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(written[artifact.REPORT], page)
+    figures = artifact.metrics(computed)
+    statistics.metadata.update({"source": heading, "engine": "arrow", **figures})
+    return figures
