@@ -102,7 +102,8 @@ def announce(
 def _cause() -> tuple[Run | None, tuple[str, ...]]:
     """Reads the run from its platform; what cannot be read becomes a note in the message."""
     try:
-        return local.current(), ()
+        run = local.current()
+        return (local.with_log_tails(run) if run else None), ()
     except (OSError, ValueError) as error:
         return None, (f"The failing tasks are unknown: the run's file cannot be read ({one_line(str(error))}).",)
 

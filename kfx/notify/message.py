@@ -6,11 +6,12 @@ Every text that came from elsewhere is cleaned and redacted here, so that no cha
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from kfx.notify.text import clean, duration, number, one_line
+from kfx.notify.text import clean, cut, duration, number, one_line, tail
 from kfx.outcome import Outcome, State
 from kfx.runs.run import Run
 from kfx.secret import Redactor
@@ -18,8 +19,17 @@ from kfx.secret import Redactor
 Phase = Literal["started", "ended"]
 Severity = Literal["info", "debug", "verbose", "warning", "error"]
 
-ERROR_LIMIT = 4000
-"""Characters of one task's error that any channel may show; a channel cuts further to its service's limit."""
+BLOCK_LIMIT = 4000
+"""Characters of an error, a log or a user's message; a channel cuts further to its service's limit."""
+
+RAW_LIMIT = 32_768
+"""Characters of a foreign text that are looked at; a user's error may hold megabytes."""
+
+LINE_LIMIT = 500
+"""Characters of a name, a fact, a metric's value or a note."""
+
+METRICS_LIMIT = 50
+"""Metrics a message carries; a run may log thousands."""
 
 
 @dataclass(frozen=True)
@@ -233,8 +243,8 @@ def _failed(situation: Situation, safe: _Safe) -> tuple[FailedTask, ...]:
     return tuple(
         FailedTask(
             name=safe.line(task.name),
-            error=safe.block(task.error)[:ERROR_LIMIT],
-            log=safe.block(task.log_tail),
+            error=safe.block(task.error),
+            log=tail(safe.whole(_last(task.log_tail)), BLOCK_LIMIT),
             log_url=task.log if _is_page(task.log) else "",
         )
         for task in tasks
@@ -243,7 +253,8 @@ def _failed(situation: Situation, safe: _Safe) -> tuple[FailedTask, ...]:
 
 def _metrics(situation: Situation, safe: _Safe) -> dict[str, str]:
     metrics = situation.run.metrics if situation.run and situation.phase == "ended" else {}
-    return {safe.line(name): safe.line(number(value)) for name, value in metrics.items()}
+    shown = itertools.islice(metrics.items(), METRICS_LIMIT)
+    return {safe.line(name): safe.line(number(value)) for name, value in shown}
 
 
 def _links(situation: Situation) -> tuple[Link, ...]:
@@ -261,16 +272,29 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
+def _first(text: str) -> str:
+    """Keeps what can matter of an endless text, ending between two words so that no token is left in half."""
+    return text if len(text) <= RAW_LIMIT else text[:RAW_LIMIT].rpartition(" ")[0]
+
+
+def _last(text: str) -> str:
+    """As `_first`, for a log, whose end matters."""
+    return text if len(text) <= RAW_LIMIT else text[-RAW_LIMIT:].partition("\n")[2]
+
+
 @dataclass(frozen=True)
 class _Safe:
-    """Cleans first, so that no colour code splits a token, then redacts."""
+    """Cleans first, so that no colour code splits a token; redacts; cuts last, so that no token is cut in two."""
 
     redactor: Redactor
 
     def line(self, text: str) -> str:
-        return self.redactor.redact(one_line(text))
+        return cut(self.redactor.redact(one_line(_first(text))), LINE_LIMIT)
 
     def block(self, text: str) -> str:
+        return cut(self.whole(_first(text)), BLOCK_LIMIT)
+
+    def whole(self, text: str) -> str:
         return self.redactor.redact(clean(text))
 
     def data(self, value: dict[str, object]) -> dict[str, object]:
@@ -278,7 +302,7 @@ class _Safe:
 
     def _any(self, value: object) -> object:
         if isinstance(value, str):
-            return self.block(value)
+            return self.whole(_first(value))
         if isinstance(value, dict):
             return self.data(value)
         return [self._any(inner) for inner in value] if isinstance(value, (list, tuple)) else value

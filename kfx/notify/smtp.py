@@ -39,8 +39,8 @@ class MailRequest(Request):
         """Sends once.
 
         Returns:
-            Status 250 when every recipient was accepted, else 550 with one `address: reply` line for each refused one
-            in the body; the others have been delivered to.
+            Status 250 when every recipient was accepted, else 550 with a body such as
+            `4 of 5 recipients; refused: address: reply`; the others have been delivered to.
 
         Raises:
             TransientError: The server is away, busy, or refused every recipient for now (4xx).
@@ -63,7 +63,9 @@ class MailRequest(Request):
         except (OSError, smtplib.SMTPException) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise TransientError(f"No mail server to talk to at {self.host}:{self.port}: {reason}.") from None
-        return Answer(550 if refused else 250, _lines(refused).encode())
+        taken, asked = len(self.recipients) - len(refused), len(self.recipients)
+        report = f"{taken} of {asked} recipients; refused: {_lines(refused)}" if refused else ""
+        return Answer(550 if refused else 250, report.encode())
 
     def _connect(self, timeout_s: float) -> smtplib.SMTP:
         if self.security == "tls":

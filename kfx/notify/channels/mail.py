@@ -100,7 +100,7 @@ class Mail(Channel):
     def judge(self, answer: Answer) -> None:
         """Reports refused recipients; the others have their mail, so nothing is sent again."""
         if answer.status != 250:
-            raise PermanentError(f"Delivered, but not to {answer.text(2000)}")
+            raise PermanentError(f"Delivered to {answer.text(2000)}")
 
     def _security(self) -> Security:
         if self.security:

@@ -135,7 +135,7 @@ def _fallback(message: Message) -> str:
 
 
 def _task(task: FailedTask, limit: int) -> str:
-    heading = f"*Task {_escaped(task.name, 200)} failed*"
+    heading = f"*Task {_escaped(task.name.replace('`', chr(39)), 200)} failed*"
     logs = f"   {_link('Logs', task.log_url)}" if task.log_url else ""
     room = limit - len(heading) - len(logs) - 10
     error = _code(task.error or "The platform gives no reason.", room // 2 if task.log else room)
