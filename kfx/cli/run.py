@@ -186,7 +186,8 @@ def _print(recorder: Recorder, result: dict[str, Any]) -> None:
     logs = {f"{task.name} log": Path(task.log) for task in recorder.run.failed_tasks}
     width = max(map(len, (outputs | logs)), default=0)
     for name, path in (outputs | logs).items():
-        console.print(f"{name:<{width}}  {_short(path)}", markup=False, soft_wrap=True)
+        inside = f"  ({' '.join(sorted(file.name for file in path.iterdir()))})" if path.is_dir() else ""
+        console.print(f"{name:<{width}}  {_short(path)}{inside}", markup=False, soft_wrap=True)
     console.print(
         f"\n{recorder.run.pipeline} {result['state']}: {_short(recorder.folder)}",
         style="bold",

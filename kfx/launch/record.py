@@ -93,7 +93,7 @@ class Recorder:
         written = _read_json(Path(outputs["outputFile"]))
         artifacts: dict[str, str] = {}
         metrics: dict[str, float | int | str] = {}
-        for key, declared in outputs.get("artifacts", {}).items():
+        for key, declared in sorted(outputs.get("artifacts", {}).items()):
             first = declared["artifacts"][0]
             actual = written.get("artifacts", {}).get(key, {}).get("artifacts", [first])[0]
             artifacts[key] = actual.get("uri", first["uri"])
