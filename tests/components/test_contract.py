@@ -58,7 +58,7 @@ def test_every_argument_is_described(name: str) -> None:
     """The docstring's Args names each argument once, none more, each with a full sentence."""
     function = _component(name).python_func
     described = {given.arg_name: given.description or "" for given in docstring_parser.parse(function.__doc__).params}
-    assert list(described) == list(inspect.signature(function).parameters)
+    assert sorted(described) == sorted(inspect.signature(function).parameters)
     assert all(text.rstrip().endswith((".", "}", ")")) for text in described.values()), described
 
 
