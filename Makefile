@@ -31,7 +31,7 @@ type: $(VENV)/.test  ## Check types: mypy --strict
 bench: $(VENV)/.test  ## Measure: benchmarks/*.py
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
-docs: $(VENV)/.test  ## Write docs/components.md from the components
+docs: $(VENV)/.test  ## Write the reference page and type stub from the components
 	@$(BIN)/python docs/generate.py
 
 image: $(VENV)/.run  ## Build the base image, targets full and slim

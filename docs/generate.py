@@ -1,4 +1,9 @@
-"""Writes docs/components.md from the components themselves: `make docs`. A test fails when the file is stale."""
+"""Writes what follows from the components themselves: `make docs`. A test fails when a file is stale.
+
+- docs/components.md, the reference page;
+- kfx/components/__init__.pyi, which tells type checkers and editors that `from kfx.components import NAME` is the
+  component and not the module of the same name.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,8 @@ from kfp.dsl import structures
 
 import kfx.components
 
-TARGET = Path(__file__).with_name("components.md")
+PAGE = Path(__file__).with_name("components.md")
+STUB = Path(kfx.components.__file__).with_suffix(".pyi")
 _HEADER = """# Components
 
 Written by `make docs` from the components' own signatures and docstrings.
@@ -25,8 +31,14 @@ installs nothing at run time.
 
 
 def page() -> str:
-    """Returns the whole page as Markdown."""
+    """Returns the reference page as Markdown."""
     return "\n".join([_HEADER, *(_section(name) for name in sorted(kfx.components.__all__))])
+
+
+def stub() -> str:
+    """Returns the stub of `kfx.components`."""
+    lines = [f"from kfx.components.{name} import {name} as {name}" for name in sorted(kfx.components.__all__)]
+    return "\n".join(["# Written by `make docs`.", *lines, "", "__all__: list[str]", ""])
 
 
 def _section(name: str) -> str:
@@ -79,7 +91,15 @@ def _fenced(text: str) -> str:
     return "\n" + "\n".join([*lines, "```"] if fenced else lines) + "\n"
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Writes the files; with --check, exits with 1 and names the stale ones instead."""
+    wanted = {PAGE: page(), STUB: stub()}
     if "--check" in sys.argv:
-        sys.exit(0 if TARGET.read_text(encoding="utf-8") == page() else f"{TARGET.name} is stale: make docs")
-    TARGET.write_text(page(), encoding="utf-8")
+        stale = [path.name for path, text in wanted.items() if not path.exists() or path.read_text("utf-8") != text]
+        sys.exit(f"stale: {', '.join(stale)}. Run: make docs" if stale else 0)
+    for path, text in wanted.items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -26,7 +26,7 @@ def sklearn_train(
     model_kind: str = "random_forest",
     hyperparameters: Dict[str, Any] = {},  # noqa: B006
     notifications: List[Dict[str, Any]] = [{"kind": "console", "when": ["completed", "error", "aborted"]}],  # noqa: B006
-):
+) -> None:
     """Trains and judges a classifier on a table and tells how it went.
 
     Args:

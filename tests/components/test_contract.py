@@ -95,8 +95,8 @@ def test_importing_a_component_file_does_not_hide_the_component() -> None:
     assert evaluate.name == "evaluate"
 
 
-def test_the_reference_page_is_current() -> None:
-    """docs/components.md is what `make docs` writes."""
+def test_the_reference_page_and_the_stub_are_current() -> None:
+    """docs/components.md and the type stub are what `make docs` writes."""
     done = subprocess.run(
         [sys.executable, "docs/generate.py", "--check"], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )

@@ -1,0 +1,11 @@
+# Written by `make docs`.
+from kfx.components.evaluate import evaluate as evaluate
+from kfx.components.notify import notify as notify
+from kfx.components.notify_email import notify_email as notify_email
+from kfx.components.notify_slack import notify_slack as notify_slack
+from kfx.components.statistics_gen import statistics_gen as statistics_gen
+from kfx.components.train_custom_container import train_custom_container as train_custom_container
+from kfx.components.train_sklearn import train_sklearn as train_sklearn
+from kfx.components.train_test_split import train_test_split as train_test_split
+
+__all__: list[str]
