@@ -77,8 +77,8 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, float | int | str]:
-        """All tasks' metrics in one dict; a later task's value wins over an earlier one's of the same name."""
+        """All tasks' metrics in one dict: the last task's first, and its value for a name that several tasks use."""
         merged: dict[str, float | int | str] = {}
-        for task in self.tasks:
-            merged.update(task.metrics)
+        for task in reversed(self.tasks):
+            merged = {**merged, **{name: value for name, value in task.metrics.items() if name not in merged}}
         return merged
