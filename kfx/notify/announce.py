@@ -13,7 +13,7 @@ from kfx.notify.deliver import REASON_LIMIT, Delivery, Parcel, Policy, deliver
 from kfx.notify.formats import escape_markdown, markdown
 from kfx.notify.message import Phase, Situation, compose
 from kfx.notify.notification import Notification
-from kfx.notify.rules import decide
+from kfx.notify.rules import Decision, decide
 from kfx.notify.text import cut, moment, one_line
 from kfx.outcome import Outcome
 from kfx.runs import local
@@ -81,7 +81,7 @@ def announce(
         now=time.time(),
         notes=notes,
     )
-    prepared = [_prepared(item, situation, decrypt_fn) for item in notifications]
+    prepared = _prepare(notifications, situation, decrypt_fn)
     redactor = Redactor(secret for one in prepared for secret in one.secrets)
     deliveries = _deliver(prepared, situation, redactor, policy)
     report = _report(situation, redactor, deliveries)
@@ -121,19 +121,44 @@ class _Prepared:
     note: str = ""
 
 
-def _prepared(item: Notification | Mapping[str, Any], situation: Situation, decrypt_fn: str) -> _Prepared:
-    """Validates, applies the rules and looks the secrets up; a failure is this notification's alone."""
+def _prepare(
+    items: Sequence[Notification | Mapping[str, Any]], situation: Situation, decrypt_fn: str
+) -> list[_Prepared]:
+    """Validates, applies the rules and looks the secrets up; each failure is its own notification's alone."""
+    prepared = [_read(item, situation) for item in items]
+    valid = [one.notification for one in prepared if one.notification is not None]
+    decisions = iter(decide(valid, situation))
+    return [
+        one if one.notification is None else _opened(one, one.notification, next(decisions), situation, decrypt_fn)
+        for one in prepared
+    ]
+
+
+def _read(item: Notification | Mapping[str, Any], situation: Situation) -> _Prepared:
     kind, name = _identity(item)
     try:
         notification = item if isinstance(item, Notification) else Notification.from_dict(item)
-        decision = decide(notification, situation)
-        if not decision.send:
-            return _Prepared(kind, name, Delivery(kind, name, "suppressed", decision.reason, moment(situation.now)))
+    except KfxError as error:
+        return _failed(kind, name, error, situation)
+    return _Prepared(kind, name, notification=notification)
+
+
+def _opened(
+    one: _Prepared, notification: Notification, decision: Decision, situation: Situation, decrypt_fn: str
+) -> _Prepared:
+    if not decision.send:
+        result = Delivery(one.kind, one.name, "suppressed", decision.reason[:REASON_LIMIT], moment(situation.now))
+        return replace(one, result=result)
+    try:
         channel, secrets = notification.open(decrypt_fn)
     except KfxError as error:
-        reason = Redactor().redact(one_line(str(error)))[:REASON_LIMIT]
-        return _Prepared(kind, name, Delivery(kind, name, "error", reason, moment(situation.now)))
-    return _Prepared(kind, name, None, notification, channel, tuple(secrets), decision.note)
+        return _failed(one.kind, one.name, error, situation)
+    return replace(one, channel=channel, secrets=tuple(secrets), note=decision.note)
+
+
+def _failed(kind: str, name: str, error: KfxError, situation: Situation) -> _Prepared:
+    reason = Redactor().redact(one_line(str(error)))[:REASON_LIMIT]
+    return _Prepared(kind, name, Delivery(kind, name, "error", reason, moment(situation.now)))
 
 
 def _identity(item: Notification | Mapping[str, Any]) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from kfx.errors import UsageError
 from kfx.notify import channel as channels
+from kfx.notify import condition
 from kfx.notify.channel import Channel
 from kfx.notify.message import Severity
 from kfx.secret import Secret, check_reference, is_reference, refuse_literals, resolve
@@ -83,6 +84,8 @@ class Notification:
         """
         self._check_fields()
         made = channels.channel_class(self.kind)
+        if self.condition:
+            condition.check(self.condition)
         self._check_secrets()
         if "secret" not in self.secret_params:
             self._check_parameters(made)
@@ -126,6 +129,18 @@ class Notification:
     def label(self) -> str:
         """What logs and reports call it."""
         return f"{self.kind} {self.name}".strip()
+
+    def seen(self) -> dict[str, Any]:
+        """Returns what conditions and templates see as `notification`: every field but the secret ones."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "message": self.message,
+            "severity": self.severity,
+            "when": list(self.when),
+            "condition": self.condition,
+            "params": dict(self.params),
+        }
 
     def rules(self) -> frozenset[str]:
         """Returns the rules `when` and `on_failure_only` stand for, in kfx's words."""

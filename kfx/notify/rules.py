@@ -1,10 +1,12 @@
-"""Decides whether a notification goes out, and says why it does not."""
+"""Decides whether a notification goes out, and says why when it does not."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kfx.notify.message import Situation
+from kfx.notify import condition
+from kfx.notify.message import Situation, run_data
 from kfx.notify.notification import Notification
 
 
@@ -18,30 +20,42 @@ class Decision:
     """Why it is not sent; empty when it is."""
 
     note: str = ""
-    """A sentence to add to the message, such as a condition that could not be evaluated."""
+    """A sentence to add to the message: why a condition could not be evaluated."""
 
 
-def decide(notification: Notification, situation: Situation) -> Decision:
-    """Applies a notification's `when` (or `on_failure_only`) and its condition to what happened.
+def decide(notifications: Sequence[Notification], situation: Situation) -> list[Decision]:
+    """Applies each notification's `when` (or `on_failure_only`), then its condition.
 
     A run whose outcome is unknown counts as every end that was asked for: whoever waits for its end is told, in words
-    that do not call it a success.
+    that do not call it a success. `recovered` and `still_failing` need to know how the run before ended.
     """
+    decisions = [_by_state(one, situation) for one in notifications]
+    asking = [index for index, one in enumerate(notifications) if decisions[index].send and one.condition.strip()]
+    if asking:
+        seen = [(notifications[index].condition, notifications[index].seen()) for index in asking]
+        for index, verdict in zip(asking, condition.evaluate(seen, run_data(situation)), strict=True):
+            reason = "" if verdict.send else "Its condition says no."
+            decisions[index] = Decision(verdict.send, reason, verdict.error)
+    return decisions
+
+
+def _by_state(notification: Notification, situation: Situation) -> Decision:
     wanted = notification.rules()
-    if not _asked_for(wanted, situation):
-        happened = "started" if situation.phase == "started" else situation.outcome.state
-        return Decision(send=False, reason=f"The run {happened}; this one is for {', '.join(sorted(wanted))}.")
-    return Decision(send=True)
-
-
-def _asked_for(wanted: frozenset[str], situation: Situation) -> bool:
-    if situation.phase == "started":
-        return "started" in wanted
     state, previous = situation.outcome.state, situation.previous
-    if state in ("running", "unknown"):
-        return bool(wanted - {"started"})
-    if state in wanted:
-        return True
-    if state == "succeeded":
-        return "recovered" in wanted and previous in ("failed", None)
-    return "still_failing" in wanted and state == "failed" and previous in ("failed", None)
+    if situation.phase == "started":
+        send = "started" in wanted
+    elif state in ("running", "unknown"):
+        send = bool(wanted - {"started"})
+    else:
+        send = (
+            state in wanted
+            or ("recovered" in wanted and (state, previous) == ("succeeded", "failed"))
+            or ("still_failing" in wanted and (state, previous) == ("failed", "failed"))
+        )
+    if send:
+        return Decision(send=True)
+    happened = "started" if situation.phase == "started" else state
+    before = ""
+    if wanted & {"recovered", "still_failing"} and situation.phase == "ended":
+        before = f" (the run before: {previous or 'not known'})"
+    return Decision(send=False, reason=f"The run {happened}{before}; this one is for {', '.join(sorted(wanted))}.")
