@@ -30,7 +30,7 @@ class Ordered(Protocol):
     def at(self, fractions: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
         """Returns the value that stands at each fraction (0 to 1) of the order."""
 
-    def mass(self, values: npt.NDArray[Any], *, below: bool = False) -> npt.NDArray[np.float64]:
+    def mass(self, values: npt.ArrayLike, *, below: bool = False) -> npt.NDArray[np.float64]:
         """Returns how many values are at most each given one; with `below`, less than it."""
 
 
@@ -53,9 +53,11 @@ class SortedValues:
         ranks = np.floor(fractions * len(self.values)).astype(np.int64)
         return self.values[np.minimum(ranks, len(self.values) - 1)]
 
-    def mass(self, values: npt.NDArray[Any], *, below: bool = False) -> npt.NDArray[np.float64]:
+    def mass(self, values: npt.ArrayLike, *, below: bool = False) -> npt.NDArray[np.float64]:
         """Returns how many values are at most each given one; with `below`, less than it."""
-        return self.values.searchsorted(values, side="left" if below else "right").astype(float)
+        import numpy as np
+
+        return np.asarray(self.values.searchsorted(values, side="left" if below else "right"), np.float64)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class CountedValues:
         ranks = self.cumulative.searchsorted(fractions * self.total, side="right")
         return self.values[np.minimum(ranks, len(self.values) - 1)]
 
-    def mass(self, values: npt.NDArray[Any], *, below: bool = False) -> npt.NDArray[np.float64]:
+    def mass(self, values: npt.ArrayLike, *, below: bool = False) -> npt.NDArray[np.float64]:
         """Returns the running total at each given value; with `below`, just under it."""
         import numpy as np
 
@@ -123,40 +125,51 @@ def equal_width_buckets(ordered: Ordered, number: int) -> tuple[Bucket, ...]:
     """
     import numpy as np
 
-    infinite = np.array([-np.inf, np.inf])
-    low_infinite = float(ordered.mass(infinite)[0])
-    finite_end = float(ordered.mass(infinite, below=True)[1])
+    values = ordered.values
+    first, last, start, end = 0, len(values), 0.0, ordered.total
+    if values.dtype.kind == "f":
+        first, last = int(values.searchsorted(-np.inf, "right")), int(values.searchsorted(np.inf, "left"))
+        start, end = float(ordered.mass(-np.inf)), float(ordered.mass(np.inf, below=True))
     buckets: list[Bucket] = []
-    if low_infinite:
-        buckets.append(Bucket(-np.inf, -np.inf, low_infinite))
-    if finite_end > low_infinite:
-        buckets.extend(_finite_buckets(ordered, number, low_infinite, finite_end))
-    if ordered.total > finite_end:
-        buckets.append(Bucket(np.inf, np.inf, ordered.total - finite_end))
+    if start:
+        buckets.append(Bucket(-np.inf, -np.inf, start))
+    if end > start:
+        buckets.extend(_finite_buckets(ordered, number, (values[first], values[last - 1]), (start, end)))
+    if ordered.total > end:
+        buckets.append(Bucket(np.inf, np.inf, ordered.total - end))
     return tuple(buckets)
 
 
-def _finite_buckets(ordered: Ordered, number: int, start: float, end: float) -> tuple[Bucket, ...]:
+def _finite_buckets(
+    ordered: Ordered, number: int, extremes: tuple[Any, Any], masses: tuple[float, float]
+) -> tuple[Bucket, ...]:
+    """Cuts the finite values, of which `masses` values lie below and up to the extremes."""
     import numpy as np
 
-    lowest, highest = _finite_range(ordered, start, end)
-    if lowest == highest:
+    lowest, highest = float(extremes[0]), float(extremes[1])
+    start, end = masses
+    if extremes[0] == extremes[1]:
         return (Bucket(lowest, highest, end - start),)
-    # Divided before subtracting: the range of two doubles may overflow.
-    width = (highest / number) - (lowest / number)
-    edges = lowest + np.arange(number + 1) * width
-    edges[-1] = highest
-    cumulative = np.concatenate([[start], ordered.mass(edges[1:-1], below=True), [end]])
+    edges = _edges(lowest, highest, number)
+    inner = edges[1:-1]
+    if ordered.values.dtype.kind != "f":
+        # A whole number is below an edge if it is below the next whole number; comparing as integers spares a copy
+        # of all values as doubles, and their lost digits.
+        inner = np.clip(np.ceil(inner), lowest, highest).astype(ordered.values.dtype)
+    cumulative = np.concatenate([[start], ordered.mass(inner, below=True), [end]])
     return _buckets(edges[:-1], edges[1:], np.diff(cumulative))
 
 
-def _finite_range(ordered: Ordered, start: float, end: float) -> tuple[float, float]:
+def _edges(lowest: float, highest: float, number: int) -> npt.NDArray[np.float64]:
     import numpy as np
 
-    values = ordered.values
-    first = int(values.searchsorted(-np.inf, side="right")) if start else 0
-    last = int(values.searchsorted(np.inf, side="left")) if end < ordered.total else len(values)
-    return float(values[first]), float(values[last - 1])
+    steps = np.arange(number + 1, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        edges = lowest + steps * ((highest - lowest) / number)
+    if not np.isfinite(edges).all():  # the range of the largest doubles is no double itself
+        edges = lowest * (1 - steps / number) + highest * (steps / number)
+    edges[-1] = highest
+    return edges
 
 
 def _buckets(lows: npt.NDArray[Any], highs: npt.NDArray[Any], counts: npt.NDArray[np.float64]) -> tuple[Bucket, ...]:

@@ -75,7 +75,9 @@ def feature_model(feature: statistics_pb2.FeatureNameStatistics, rows: int) -> d
     }
     if common.max_num_values > 1 or common.min_num_values != common.max_num_values:
         model["lengths"] = [common.min_num_values, _number(common.avg_num_values), common.max_num_values]
-    if kind == "num_stats" and common.tot_num_values:
+    if model["type"] == "boolean" and common.tot_num_values:
+        model.update(_boolean(stats))
+    elif kind == "num_stats" and common.tot_num_values:
         model.update(_numeric(stats))
     elif kind == "string_stats":
         model.update(_text(stats))
@@ -112,6 +114,14 @@ def _numeric(stats: Any) -> dict[str, Json]:
             model[name] = _number(getattr(stats, name))
         model["zeros"] = stats.num_zeros
     return model
+
+
+def _boolean(stats: Any) -> dict[str, Json]:
+    """Returns the figures of 0 and 1 as those of two values."""
+    values = stats.common_stats.tot_num_values - sum(histogram.num_nan for histogram in stats.histograms[:1])
+    counts = [["false", stats.num_zeros], ["true", values - stats.num_zeros]]
+    top = sorted((pair for pair in counts if pair[1]), key=lambda pair: -pair[1])
+    return {"unique": len(top), "invalid": 0, "top": top, "ranks": []}
 
 
 def _text(stats: Any) -> dict[str, Json]:

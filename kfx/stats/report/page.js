@@ -177,12 +177,13 @@
     under.append(svg("line", { x1: left, x2: width - right, y1: top + inner + 0.5, y2: top + inner + 0.5, class: "axis" }));
     const days = unit && unit !== "boolean" ? 3 : 6;
     let last = -99;
-    for (const tick of ticks(frame.low, frame.high, days)) {
+    const day = unit === "microseconds since 1970-01-01" && frame.high - frame.low > 3 * 864e8 ? 864e8 : 1;
+    for (const tick of ticks(frame.low / day, frame.high / day, days).map((t) => t * day)) {
       const x = frame.x(tick);
       if (x - last < 60) continue;
       last = x;
       under.append(svg("line", { x1: x, x2: x, y1: top + inner, y2: top + inner + 4, class: "axis" }));
-      under.append(svg("text", { x, y: tall - 8, "text-anchor": x > width - 50 ? "end" : x < left + 20 && unit ? "start" : "middle" }, value(tick, unit)));
+      under.append(svg("text", { x, y: tall - 8, "text-anchor": x > width - 50 ? "end" : x < left + 20 && unit ? "start" : "middle" }, day > 1 ? value(tick, unit).slice(0, 10) : value(tick, unit)));
     }
     if (!labels.length) under.append(svg("text", { x: left - 8, y: top + 8, "text-anchor": "end" }, "density"));
     return picture;
@@ -199,7 +200,7 @@
 
   function rankCurve(feature) {
     const width = 640, tall = 150, left = 54, right = 12, top = 10, bottom = 30, inner = tall - top - bottom;
-    const shown = feature.of.map((model, at) => ({ model, at })).filter(({ model }) => model && model.ranks && model.ranks.length > 7);
+    const shown = feature.of.map((model, at) => ({ model, at })).filter(({ model }) => model && model.ranks && model.unique > model.top.length);
     if (!shown.length) return null;
     const farthest = Math.max(...shown.map(({ model }) => model.ranks[model.ranks.length - 1][0]));
     const most = Math.max(...shown.map(({ model }) => model.ranks[0][1]));
@@ -221,16 +222,16 @@
   const NUMERIC = [
     ["Mean", (m) => value(m.mean, m.unit)], ["Standard deviation", (m) => spread(m.std_dev, m.unit)],
     ["Minimum", (m) => value(m.min, m.unit), "gap"], ["Median", (m) => value(m.median, m.unit)], ["Maximum", (m) => value(m.max, m.unit)],
-    ["Zeros", (m) => share(m.zeros, m.values), "gap"], ["Not a number", (m) => share(m.nan, m.values), "", "nan"], ["Infinite", (m) => share(m.infinite, m.values), "", "infinite"],
+    ["Zeros", (m) => share(m.zeros, m.values), "gap", "counted"], ["Not a number", (m) => share(m.nan, m.values), "", "nan"], ["Infinite", (m) => share(m.infinite, m.values), "", "infinite"],
   ];
   const TEXT = [
-    ["Distinct values", (m) => count(m.unique)], ["Mean length", (m) => (m.present ? `${number(m.length)} bytes` : "–")],
+    ["Distinct values", (m) => count(m.unique)], ["Mean length", (m) => `${number(m.length)} bytes`, "", "length"],
     ["Not UTF-8", (m) => share(m.invalid, m.values), "", "invalid"],
   ];
   const share = (n, of) => (n ? `${count(n)}  (${percent(n / (of || 1))})` : "0");
 
   function figures(feature) {
-    const models = feature.of.map((model) => model || {});
+    const models = feature.of.map((model) => (model ? { ...model, counted: !model.unit } : {}));
     const has = (key) => models.some((m) => m[key] !== undefined);
     const rows = [
       ["Rows", (m) => count(m.rows || 0)], ["Missing", (m) => share(m.missing, m.present + m.missing)],
@@ -275,20 +276,23 @@
     const m = feature.of.find(Boolean);
     if (m.mean !== undefined) {
       return [el("span", {}, value(m.mean, m.unit)), el("small", {}, `± ${spread(m.std_dev, m.unit)}`),
-        el("span", {}, `${value(m.min, m.unit)} – ${value(m.max, m.unit)}`), el("small", {}, `median ${value(m.median, m.unit)}`)];
+        el("span", {}, `${brief(m.min, m)} – ${brief(m.max, m)}`), el("small", {}, `median ${value(m.median, m.unit)}`)];
     }
     if (m.unique) {
       const [text, n] = m.top.length ? m.top[0] : ["", 0];
       return [el("span", {}, visible(text)), el("small", {}, `most frequent, ${percent(n / (m.values || 1))}`),
-        el("span", {}, `${count(m.unique)} distinct`), el("small", {}, `mean length ${number(m.length)}`)];
+        el("span", {}, `${count(m.unique)} distinct`), m.length === undefined ? null : el("small", {}, `mean length ${number(m.length)}`)];
     }
     const lists = m.lengths ? `${count(m.lengths[0])} to ${count(m.lengths[2])} a row` : "";
     return [el("span", { class: "none" }, m.type === "struct" ? `${count(m.values)} structs` : "–"), null, el("span", { class: "none" }, lists), null];
   }
 
+  // In a narrow cell the time of day only matters when the range is short.
+  const brief = (n, m) => (m.unit === "microseconds since 1970-01-01" && m.max - m.min > 2 * 864e8 ? value(n, m.unit).slice(0, 10) : value(n, m.unit));
+
   function missing(feature) {
     const m = feature.of.find(Boolean), of = m.present + m.missing, part = of ? m.missing / of : 0;
-    return el("div", { class: "cell miss" }, el("span", { class: part ? "" : "none" }, part ? `${percent(part)} missing` : "complete"),
+    return el("div", { class: "cell miss" }, el("span", { class: part ? "" : "none" }, part ? percent(part) : "none"),
       part ? el("span", { class: "meter" }, el("i", { style: `width:${(part * 100).toFixed(2)}%` })) : null);
   }
 
@@ -377,6 +381,9 @@
     }
   }
 
+  const HEAD = el("div", { class: "row head", "aria-hidden": "true" }, el("span"), el("span", {}, "Name"), el("span", {}, "Distribution"),
+    el("span", {}, "Mean, or most frequent"), el("span", {}, "Range, or distinct"), el("span", { class: "miss" }, "Missing"));
+
   function matches(feature) {
     if (view.type && feature.type !== view.type) return false;
     if (!view.query) return true;
@@ -385,7 +392,7 @@
   }
   function arrange() {
     const shown = data.features.filter(matches).sort(ORDERS[view.sort]);
-    $("features").replaceChildren(...shown.map((feature) => feature.node));
+    $("features").replaceChildren(HEAD, ...shown.map((feature) => feature.node));
     $("nothing").hidden = shown.length > 0;
     $("features-title").textContent = shown.length === data.features.length ? "Features" : `${count(shown.length)} of ${plural(data.features.length, "feature")}`;
   }

@@ -1,0 +1,95 @@
+"""A headless Chromium, driven over its DevTools protocol: open a page, run script in it, hear its complaints."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import websocket
+
+_START_S = 30.0
+
+
+class Browser:
+    """One browser with one page; close it with `with`."""
+
+    def __init__(self, program: str) -> None:
+        self._profile = tempfile.mkdtemp(prefix="kfx-chromium-")
+        self._process = subprocess.Popen(
+            [program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+             "--remote-debugging-port=0", "--remote-allow-origins=*",
+             f"--user-data-dir={self._profile}", "about:blank"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._ids = itertools.count(1)
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self._socket = websocket.create_connection(self._page_address(), timeout=_START_S)
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            self.call(f"{domain}.enable")
+
+    def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._socket.close()
+        self._process.terminate()
+        self._process.wait()
+        shutil.rmtree(self._profile, ignore_errors=True)
+
+    def open(self, page: Path, *, width: int = 1200, height: int = 900) -> None:
+        """Loads a file and waits until it has."""
+        self.complaints.clear()
+        self.requests.clear()
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.call("Emulation.setDeviceMetricsOverride", **screen)
+        self.call("Page.navigate", url=page.as_uri())
+        deadline = time.monotonic() + _START_S
+        while self.run("document.readyState + location.protocol") != "completefile:":
+            assert time.monotonic() < deadline, "the page did not load"
+
+    def run(self, script: str) -> Any:
+        """Returns the value of an expression in the page."""
+        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def call(self, method: str, **parameters: Any) -> Any:
+        """Sends one command and returns its result, noting what the page says meanwhile."""
+        number = next(self._ids)
+        self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        while True:
+            message = json.loads(self._socket.recv())
+            if message.get("id") == number:
+                assert "error" not in message, message["error"]
+                return message["result"]
+            self._note(message)
+
+    def _note(self, message: dict[str, Any]) -> None:
+        method, parameters = message["method"], message["params"]
+        if method == "Runtime.exceptionThrown" or (
+            method == "Runtime.consoleAPICalled" and parameters["type"] in {"error", "warning"}
+        ):
+            self.complaints.append(json.dumps(parameters)[:500])
+        elif method == "Log.entryAdded" and parameters["entry"]["level"] in {"error", "warning"}:
+            self.complaints.append(parameters["entry"]["text"])
+        elif method == "Network.requestWillBeSent":
+            self.requests.append(parameters["request"]["url"])
+
+    def _page_address(self) -> str:
+        port_file = Path(self._profile) / "DevToolsActivePort"
+        deadline = time.monotonic() + _START_S
+        while not (port_file.is_file() and port_file.read_text().count("\n")):
+            assert time.monotonic() < deadline, "Chromium did not start"
+            time.sleep(0.02)
+        port = port_file.read_text().split()[0]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
+            pages = json.load(answer)
+        return str(next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page"))

@@ -1,0 +1,176 @@
+"""The files, from the folder, the component and the command."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from kfx.cli.stats import stats as command
+from kfx.errors import UsageError
+from kfx.stats import artifact
+from kfx.stats.generate import generate
+from kfx.stats.task import describe
+
+from .test_tfrecord import unframed
+
+TABLE = "a,b,c\n1,x,\n2,y,\n2,,\n"
+FILES = {"metrics.json", "report.html", "stats.pb", "stats.tfrecord"}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "table.csv"
+    path.write_text(TABLE)
+    return path
+
+
+def read(folder: Path) -> statistics_pb2.DatasetFeatureStatisticsList:
+    (record,) = unframed((folder / "stats.tfrecord").read_bytes())
+    assert record == (folder / "stats.pb").read_bytes()
+    return statistics_pb2.DatasetFeatureStatisticsList.FromString(record)
+
+
+def test_folder_reads_back(table: Path, tmp_path: Path) -> None:
+    """Both files hold the statistics computed, and nothing else is left in the folder."""
+    computed = generate(str(table))
+    written = artifact.write(computed, tmp_path / "out", "table")
+    assert read(tmp_path / "out") == computed
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES == set(written)
+
+
+def test_writing_again_replaces(table: Path, tmp_path: Path) -> None:
+    """A second write replaces the files of the first."""
+    artifact.write(generate(str(table)), tmp_path / "out", "one")
+    table.write_text("z\n1\n")
+    artifact.write(generate(str(table)), tmp_path / "out", "two")
+    assert [f.path.step[0] for f in read(tmp_path / "out").datasets[0].features] == ["z"]
+
+
+def test_nothing_is_left_where_writing_fails(table: Path, tmp_path: Path) -> None:
+    """When one file cannot be put in its place, no half-written file stays behind."""
+    (tmp_path / "out" / "metrics.json").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"metrics\.json"):
+        artifact.write(generate(str(table)), tmp_path / "out", "table")
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+
+
+def test_metrics(table: Path) -> None:
+    """The metrics sum up the table."""
+    assert artifact.metrics(generate(str(table))) == {
+        "num_examples": 3, "num_features": 3, "num_numeric_features": 1, "num_string_features": 2,
+        "missing_share": pytest.approx(4 / 9), "num_features_with_missing": 2, "num_empty_features": 1,
+        "num_constant_features": 0,
+    }  # fmt: skip
+
+
+def outputs(folder: Path) -> tuple[SimpleNamespace, SimpleNamespace]:
+    return SimpleNamespace(path=str(folder / "s" / "statistics"), metadata={}), SimpleNamespace(
+        path=str(folder / "r" / "report"), metadata={}
+    )
+
+
+def test_component_takes_a_dataset_of_any_name(table: Path, tmp_path: Path) -> None:
+    """A data set artifact has no suffix; its format is told by its content."""
+    dataset = SimpleNamespace(path=str(table.rename(tmp_path / "dataset")), metadata={}, name="train")
+    statistics, report = outputs(tmp_path)
+    figures = describe("", dataset, statistics, report)
+    assert figures["num_examples"] == 3
+    assert {path.name for path in Path(statistics.path).iterdir()} == FILES
+    assert Path(report.path).read_bytes() == (Path(statistics.path) / "report.html").read_bytes()
+
+
+def test_component_wants_exactly_one_input(table: Path, tmp_path: Path) -> None:
+    """Neither source nor data set, or both, is an error that says so."""
+    statistics, report = outputs(tmp_path)
+    with pytest.raises(UsageError, match="neither"):
+        describe("", None, statistics, report)
+    with pytest.raises(UsageError, match="both"):
+        describe(str(table), SimpleNamespace(path=str(table)), statistics, report)
+
+
+PIPELINE = """
+import sys
+from kfp import dsl, local
+from kfx.components.statistics_gen import statistics_gen
+
+local.init(local.SubprocessRunner(use_venv=False), pipeline_root=sys.argv[2])
+
+@dsl.pipeline
+def look(source: str):
+    statistics_gen(source=source)
+
+look(source=sys.argv[1])
+"""
+
+
+def test_component_runs_in_a_local_pipeline(table: Path, tmp_path: Path) -> None:
+    """kfp.local runs the component and finds its three artifacts."""
+    script = tmp_path / "pipeline.py"
+    script.write_text(PIPELINE)
+    done = subprocess.run([sys.executable, script, table, tmp_path / "root"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = (tmp_path / "root").glob("*/statistics-gen")
+    assert read(folder / "statistics").datasets[0].num_examples == 3
+    assert (folder / "report").read_text().startswith("<!doctype html>")
+
+
+def test_component_function(table: Path, tmp_path: Path) -> None:
+    """The component's Python function logs the metrics."""
+    from kfx.components.statistics_gen import statistics_gen
+
+    statistics, report = outputs(tmp_path)
+    logged: dict[str, float] = {}
+    metrics = SimpleNamespace(log_metric=logged.__setitem__)
+    statistics_gen.python_func(statistics=statistics, report=report, metrics=metrics, source=str(table), features=["a"])
+    assert (logged["num_examples"], logged["num_features"]) == (3, 1)
+
+
+def test_command_writes_the_folder(table: Path, tmp_path: Path) -> None:
+    """`kfx stats` writes the four files and prints one JSON object when asked."""
+    done = CliRunner().invoke(command, [str(table), "-o", str(tmp_path / "out"), "--output", "json"])
+    assert done.exit_code == 0, done.output
+    printed = json.loads(done.stdout)
+    assert set(printed["files"]) == FILES
+    assert printed["metrics"]["num_examples"] == 3
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == printed["metrics"]
+
+
+def test_command_options_reach_the_engine(table: Path, tmp_path: Path) -> None:
+    """Columns and numbers of buckets and values are those asked for."""
+    arguments = ["--feature", "a", "--feature", "b", "--buckets", "4", "--quantile-buckets", "2", "--top-values", "1"]
+    done = CliRunner().invoke(command, [str(table), "-o", str(tmp_path / "out"), *arguments, "--rank-buckets", "2"])
+    assert done.exit_code == 0, done.output
+    a, b = read(tmp_path / "out").datasets[0].features
+    assert [len(h.buckets) for h in a.num_stats.histograms] == [4, 2]
+    assert (len(b.string_stats.top_values), len(b.string_stats.rank_histogram.buckets)) == (1, 2)
+
+
+def test_command_refuses_bad_input_and_writes_nothing(tmp_path: Path) -> None:
+    """A damaged table ends the command with exit code 2, one sentence, and no folder."""
+    (tmp_path / "bad.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 1000)[:-20])
+    done = subprocess.run(
+        [sys.executable, "-m", "kfx.cli.main", "stats", "bad.csv.gz", "-o", "out"],
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "bad.csv.gz" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_report_of_nan_figures_is_valid(tmp_path: Path) -> None:
+    """Figures that are no numbers reach the page as text, not as invalid JSON."""
+    (tmp_path / "t.csv").write_text("a\n1.5\ninf\n")
+    computed = generate(str(tmp_path / "t.csv"))
+    assert math.isnan(computed.datasets[0].features[0].num_stats.std_dev)
+    artifact.write(computed, tmp_path / "out", "t")
+    assert '"NaN"' in (tmp_path / "out" / "report.html").read_text()
