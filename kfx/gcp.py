@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -164,6 +165,11 @@ def credentials(*, anonymous: bool) -> Any:
     except DefaultCredentialsError as error:
         raise PermanentError(f"There are no Google Cloud credentials here. Sign in: {LOGIN}") from error
     return found
+
+
+def storage_address() -> str:
+    """Returns Cloud Storage's address, or the emulator that `STORAGE_EMULATOR_HOST` names, as Google's clients do."""
+    return os.environ.get("STORAGE_EMULATOR_HOST") or "https://storage.googleapis.com"
 
 
 def is_loopback(base: str) -> bool:

@@ -52,24 +52,26 @@ class Pipeline:
     origin: str = ""
     """What the user named, for messages."""
 
-    rule: Callable[[dict[str, Any]], None] | None = None
-    """`check_parameters` of the pipeline's own file: raises UsageError for values that types cannot exclude."""
+    rule: Callable[[Mapping[str, Any], Mapping[str, Any]], list[str] | None] | None = None
+    """`check_parameters(values, spec)` of the pipeline's own file: raises UsageError for values that types cannot
+    exclude, and may return what the user should know."""
 
     @property
     def parameters(self) -> dict[str, Parameter]:
         """The parameters a run takes, in the order of the specification."""
         return parameters(self.spec)
 
-    def checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns a run's parameters in their types, after the checks of `parameters.check` and of the pipeline's file.
+    def checked(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """Checks a run's parameters with `parameters.check` and with the pipeline's own `check_parameters`.
+
+        Returns:
+            The values in their types, and what the user should know.
 
         Raises:
             UsageError: A name is unknown, a value is wrong, or a required one is missing.
         """
         found = check(values, self.spec)
-        if self.rule:
-            self.rule(found)
-        return found
+        return found, (self.rule(found, self.spec) if self.rule else None) or []
 
     def load(self) -> Any:
         """Returns the kfp component, which runs the pipeline when called after `kfp.local.init`."""

@@ -98,7 +98,8 @@ def submit(ctx: click.Context, /, pipeline: str, **options: Any) -> None:
 
     PIPELINE is a name from `kfx list`, module:function, a .py file (file.py:function) or a compiled .yaml file. A
     parameter of the pipeline is given as -p name=value, or as a flag of its own name after PIPELINE: --bq-source X.
-    Parameters named project, region, service_account, network, bucket, pipeline_root and job_id take the run's own.
+    Parameters named project, region, location, service_account, network, bucket, pipeline_root and job_id that have
+    no default take the run's own.
 
     Exits with 0 when the run was created (with --wait: succeeded), 1 when it failed or was cancelled, 2 when an input
     is wrong; then nothing was sent.
@@ -120,7 +121,7 @@ def _job(reference: str, given: _Given) -> Job:
     compiled = _resolve(reference, given)
     values = _values(compiled, given)
     job = jobs.Job(
-        spec=_spec(compiled, given),
+        spec=_spec(compiled, given, values),
         project=_needed(given.project, "project"),
         region=_needed(given.region, "region"),
         pipeline_root=_root(given),
@@ -139,7 +140,10 @@ def _job(reference: str, given: _Given) -> Job:
     network = given.network and vertex.full_network(given.network, job.project, given.api_endpoint or "")
     job = dataclasses.replace(job, network=network or "", reserved_ip_ranges=given.reserved_ip_ranges)
     job.check()
-    return dataclasses.replace(job, parameters=compiled.checked(_filled(values, compiled, job)))
+    parameters, notes = compiled.checked(_filled(values, compiled, job))
+    for note in notes:
+        click.echo(f"Note: {note}", err=True)
+    return dataclasses.replace(job, parameters=parameters)
 
 
 def _resolve(reference: str, given: _Given) -> Pipeline:
@@ -157,12 +161,12 @@ def _resolve(reference: str, given: _Given) -> Pipeline:
     return dataclasses.replace(compiled, spec=spec.with_image(compiled.spec, image)) if renew and image else compiled
 
 
-def _spec(compiled: Pipeline, given: _Given) -> dict[str, Any]:
+def _spec(compiled: Pipeline, given: _Given, values: dict[str, Any]) -> dict[str, Any]:
     """The specification as it is sent."""
     from kfx.submit import spec
 
     spec.check_platforms(compiled.platforms)
-    spec.check_images(compiled.spec)
+    spec.check_images(compiled.spec, values)
     changed = spec.with_caching(compiled.spec, given.caching)
     return spec.with_name(changed, given.pipeline_name) if given.pipeline_name else changed
 
@@ -179,10 +183,11 @@ def _values(compiled: Pipeline, given: _Given) -> dict[str, Any]:
 
 
 def _filled(values: dict[str, Any], compiled: Pipeline, job: Job) -> dict[str, Any]:
-    """Adds the run's own settings for parameters of their names that nobody gave, and refuses a contradiction."""
+    """Adds the run's own settings for parameters of their names without a value, and refuses a contradiction."""
     own = {
         "project": job.project,
         "region": job.region,
+        "location": job.region,
         "service_account": job.service_account,
         "network": job.network,
         "bucket": "/".join(job.pipeline_root.split("/")[:3]),
@@ -192,8 +197,8 @@ def _filled(values: dict[str, Any], compiled: Pipeline, job: Job) -> dict[str, A
     for name in ("project", "region"):
         if name in compiled.parameters and values.get(name, own[name]) != own[name]:
             raise UsageError(f"The pipeline's {name} is {values[name]!r} and the run's {own[name]!r}; they must agree.")
-    fitting = {name: value for name, value in own.items() if value and name in compiled.parameters}
-    return {**fitting, **values}
+    open_ = {name for name, parameter in compiled.parameters.items() if parameter.default in (None, "")}
+    return {**{name: value for name, value in own.items() if value and name in open_}, **values}
 
 
 def _needed(value: str | None, name: str) -> str:

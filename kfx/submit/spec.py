@@ -77,12 +77,20 @@ def with_caching(spec: Mapping[str, Any], caching: bool | None) -> dict[str, Any
     return changed
 
 
-def check_images(spec: Mapping[str, Any]) -> None:
-    """Refuses images that only this machine has.
+def check_images(spec: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Refuses images that only this machine has, in components and in parameters.
+
+    Args:
+        spec: The specification.
+        values: The run's parameters; those left out have their defaults.
 
     Raises:
         UsageError: An image's registry is this machine; the message has the ways out.
     """
+    for name, item in spec["root"].get("inputDefinitions", {}).get("parameters", {}).items():
+        value = values.get(name, item.get("defaultValue"))
+        if isinstance(value, str) and _NOT_PULLABLE.match(value):
+            raise UsageError(f"{name} is {value}, which no cluster can pull. Give --{name.replace('_', '-')} IMAGE.")
     executors = _executors(spec)
     for component, item in spec.get("components", {}).items():
         image = executors.get(item.get("executorLabel", ""), {}).get("container", {}).get("image", "")

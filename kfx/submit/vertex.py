@@ -10,14 +10,13 @@ a traceback when that fails, and its `wait()` takes a cancelled run for a good o
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from kfx.errors import PermanentError, TransientError, UsageError
-from kfx.gcp import Api, ApiError, is_loopback
+from kfx.gcp import Api, ApiError, is_loopback, storage_address
 from kfx.runs import vertex as runs
 from kfx.submit.job import Job
 
@@ -39,8 +38,8 @@ def endpoint(region: str, override: str = "") -> str:
 
 
 def storage() -> Api:
-    """Returns Cloud Storage's API, or the emulator that `STORAGE_EMULATOR_HOST` names, as Google's clients do."""
-    return Api(os.environ.get("STORAGE_EMULATOR_HOST") or "https://storage.googleapis.com")
+    """Returns Cloud Storage's API."""
+    return Api(storage_address())
 
 
 def check_bucket(api: Api, job: Job) -> str:

@@ -69,8 +69,13 @@ def test_an_image_goes_into_kfx_components_only() -> None:
 def test_an_image_only_this_machine_has_is_refused(image: str) -> None:
     """The message has the component and the ways out."""
     with pytest.raises(UsageError, match=r"kfx runs in .* no cluster can pull.*--image"):
-        specs.check_images(specs.with_image(SPEC, image))
-    specs.check_images(specs.with_image(SPEC, "europe-docker.pkg.dev/p/r/kfx:1"))
+        specs.check_images(specs.with_image(SPEC, image), {})
+    pulled = specs.with_image(SPEC, "europe-docker.pkg.dev/p/r/kfx:1")
+    specs.check_images(pulled, {})
+    pulled["root"]["inputDefinitions"] = {"parameters": {"training_image": {"defaultValue": image}}}
+    with pytest.raises(UsageError, match="--training-image"):
+        specs.check_images(pulled, {})
+    specs.check_images(pulled, {"training_image": "reg.example/trainer:1"})
 
 
 @pytest.mark.parametrize("caching", [True, False])

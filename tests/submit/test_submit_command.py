@@ -30,7 +30,7 @@ def hello(name: str, times: int = 3, share: float = 0.5, loud: bool = False, to:
           network: str = "", service_account: str = "", bucket: str = "", job_id: str = "", project: str = ""):
     greet(name=name)
 
-def check_parameters(values):
+def check_parameters(values, spec):
     from kfx.errors import UsageError
     if values.get("name") == "nobody":
         raise UsageError("Greet somebody.")
