@@ -1,0 +1,40 @@
+"""`kfx build`: the kfx image, or one of yours on top of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("build")
+@click.argument("folder", type=click.Path(file_okay=False, exists=True, path_type=Path), default=".")
+@click.option("--target", default="full", show_default=True, help="full, or slim (no TensorFlow).")
+@click.option("--tag", default="", help="Name of the image. Default: BASE_KFX_IMAGE, else localhost/kfx:VERSION.")
+@click.option("--platform", default="linux/amd64", show_default=True, help="System and processor it is for.")
+@click.option("--file", "dockerfile", type=click.Path(dir_okay=False, path_type=Path), help="Another Dockerfile.")
+@click.option("--build-arg", "build_args", metavar="NAME=VALUE", multiple=True, help="An ARG of the Dockerfile.")
+@click.option("--secret", "secrets", metavar="id=NAME,src=FILE", multiple=True, help="A build secret: pip_conf, ca.")
+@click.option("--option", "options", multiple=True, help="One more option for the engine: --option=--network=host.")
+@click.option("--engine", default="", help="docker, podman or buildah. Default: the first that answers.")
+@click.option("--force", is_flag=True, help="Build although nothing changed.")
+@click.option("--push", "then_push", is_flag=True, help="Push it as well: kfx push.")
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def build(folder: Path, build_args: tuple[str, ...], engine: str, then_push: bool, output: str, **choices: Any) -> None:
+    """Build the image of FOLDER (default: here), unless nothing changed.
+
+    The image also gets a tag with a hash of what went in, by which kfx tells that nothing changed: on this machine, or
+    in the registry it would be pushed to.
+    """
+    from kfx.cli._images import push_and_tell, split_args, tell_built
+    from kfx.images import build as images
+    from kfx.images.engine import find_engine
+
+    request = images.Request(folder=folder, build_args=split_args(build_args), **choices)
+    program = find_engine(engine)
+    built = images.build(request, program, lambda line: click.echo(line, err=True))
+    if then_push:
+        push_and_tell(built, request.target, program, output)
+    else:
+        tell_built(built, request.target, output)

@@ -1,0 +1,218 @@
+"""Builds and pushes the kfx image, and does nothing when nothing changed.
+
+Every image gets a second tag with a hash of what went in (`kfx.images.content`), such as `0.1.0-slim-3f9a5c01b2d4`. An
+image with that tag, on this machine or in the registry, is the one a build would make.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import kfx
+from kfx.errors import KfxError, PermanentError, UsageError
+from kfx.images.content import content_hash
+from kfx.images.engine import Build, Engine, Report
+from kfx.images.pin import Pushed, record
+from kfx.images.reference import Reference, parse
+from kfx.images.registry import digest_of
+
+DEFAULT_REPOSITORY = "localhost/kfx"
+
+_LABEL_ARGS = ("VERSION", "REVISION", "SOURCE")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to build."""
+
+    folder: Path = Path()
+    """The folder to build in: a clone of kfx, or your own folder with a Dockerfile on top of it."""
+
+    dockerfile: Path | None = None
+    """The Dockerfile; `Dockerfile` in the folder by default."""
+
+    target: str = "full"
+    """Stage of the Dockerfile: full or slim."""
+
+    tag: str = ""
+    """The image's name. By default BASE_KFX_IMAGE (BASE_KFX_SLIM_IMAGE for slim), else localhost/kfx:VERSION."""
+
+    platform: str = "linux/amd64"
+    """System and processor the image is for."""
+
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    """Values of the Dockerfile's ARGs."""
+
+    secrets: tuple[str, ...] = ()
+    """Build secrets as the engine takes them."""
+
+    options: tuple[str, ...] = ()
+    """More options for the engine."""
+
+    force: bool = False
+    """Build although nothing changed, because the base image or the package index did."""
+
+    @property
+    def file(self) -> Path:
+        """The Dockerfile's path."""
+        return self.dockerfile or self.folder / "Dockerfile"
+
+    @property
+    def name(self) -> Reference:
+        """The image's name."""
+        return parse(self.tag or default_name(self.target))
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image, and how it came to be."""
+
+    name: Reference
+    """The name asked for."""
+
+    content: Reference
+    """The name whose tag holds the hash of what went in."""
+
+    how: Literal["built", "on this machine", "in the registry"]
+    """Built now, or found where it was."""
+
+    size_bytes: int | None = None
+    """Size on this machine, uncompressed; None where it is not known."""
+
+
+def default_name(target: str) -> str:
+    """Returns the name an image gets when none is given: the configured one without its digest, else the local one."""
+    configured = os.environ.get("BASE_KFX_SLIM_IMAGE" if target == "slim" else "BASE_KFX_IMAGE", "")
+    suffix = "" if target == "full" else f"-{target}"
+    return configured.partition("@")[0] or f"{DEFAULT_REPOSITORY}:{kfx.__version__}{suffix}"
+
+
+def build(request: Request, engine: Engine, report: Report) -> Built:
+    """Builds an image unless one of the same content is on this machine or in its registry.
+
+    Args:
+        request: What to build.
+        engine: What builds it.
+        report: Takes the engine's output line by line.
+
+    Raises:
+        UsageError: The folder has no Dockerfile, the Dockerfile no such target, or the name is none.
+        PermanentError: The build failed.
+    """
+    text = _read(request)
+    choices = {"target": request.target, "platform": request.platform, **request.build_args}
+    suffix = "" if request.target == "full" else f"-{request.target}"
+    hashed = content_hash(request.folder, request.file, choices)
+    content = request.name.with_tag(f"{kfx.__version__}{suffix}-{hashed}")
+    if not request.force:
+        if engine.has(content):
+            engine.tag(content, request.name)
+            return Built(request.name, content, "on this machine", engine.size(content))
+        if _same_in_registry(content, request.name, report):
+            return Built(request.name, content, "in the registry")
+    described = _described(request, text)
+    engine.build(
+        Build(
+            folder=request.folder,
+            dockerfile=request.file,
+            names=(request.name, content),
+            target=request.target,
+            platform=request.platform,
+            build_args={**described, **request.build_args},
+            secrets=request.secrets,
+            options=request.options,
+        ),
+        report,
+    )
+    return Built(request.name, content, "built", engine.size(content))
+
+
+def push(built: Built, target: str, engine: Engine, report: Report) -> tuple[Pushed, bool]:
+    """Pushes an image under both its names, unless the registry has it, and records its digest.
+
+    Args:
+        built: The image.
+        target: The target it is recorded under.
+        engine: What pushes it.
+        report: Takes the engine's output line by line.
+
+    Returns:
+        The image in the registry, and whether anything was sent.
+
+    Raises:
+        UsageError: The name has no registry.
+        PermanentError: The push failed, or the registry does not hold the image afterwards.
+        TransientError: The registry cannot be reached.
+    """
+    if built.name.is_on_this_machine:
+        raise UsageError(
+            f"{built.name} has no registry to push to. Name one: --tag REGION-docker.pkg.dev/PROJECT/REPOSITORY/kfx:TAG"
+        )
+    # The content's name says whether the registry has this image. `kfx push` does not know it and always pushes.
+    known = digest_of(built.content) if built.content != built.name else None
+    sent = known is None or digest_of(built.name) != known
+    if sent:
+        for name in dict.fromkeys([built.content, built.name]):
+            engine.push(name, report)
+    digest = digest_of(built.name)
+    if digest is None:
+        raise PermanentError(f"{built.name} is not in its registry after the push.")
+    pushed = Pushed(str(built.name), digest)
+    record(target, pushed)
+    return pushed, sent
+
+
+def _same_in_registry(content: Reference, name: Reference, report: Report) -> bool:
+    """Whether the registry holds this content under both names; when it cannot be asked, the image is built."""
+    if name.is_on_this_machine:
+        return False
+    try:
+        digest = digest_of(content)
+        return digest is not None and digest_of(name) == digest
+    except KfxError as error:
+        report(f"Building without asking the registry: {error}")
+        return False
+
+
+def _read(request: Request) -> str:
+    try:
+        text = request.file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{request.file} cannot be read ({error.strerror}). kfx build runs in a clone of kfx, or in a folder with "
+            "a Dockerfile of your own; name it with --file."
+        ) from error
+    stages = re.findall(r"^FROM\s+.*\sAS\s+(\S+)\s*$", text, re.IGNORECASE | re.MULTILINE)
+    if request.target and request.target not in stages:
+        raise UsageError(f"{request.file} has no target {request.target!r}. It has: {', '.join(stages) or 'none'}.")
+    return text
+
+
+def _described(request: Request, dockerfile: str) -> dict[str, str]:
+    """Returns the labels' values that the Dockerfile asks for; an ARG it does not have would only draw a warning."""
+    values = {
+        "VERSION": kfx.__version__,
+        "REVISION": _git(request.folder, "rev-parse", "HEAD"),
+        "SOURCE": _git(request.folder, "config", "--get", "remote.origin.url"),
+    }
+    asked = set(re.findall(r"^\s*ARG\s+(\w+)", dockerfile, re.MULTILINE))
+    described = {name: values[name] for name in _LABEL_ARGS if name in asked and values[name]}
+    if "SOURCE_DATE_EPOCH" in asked and (epoch := os.environ.get("SOURCE_DATE_EPOCH")):
+        described["SOURCE_DATE_EPOCH"] = epoch
+    return described
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Returns git's answer about the folder; empty where there is no git or no repository."""
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
+    # A remote's URL may carry a password or token; a label is for everyone to read.
+    return re.sub(r"//[^/@]+@", "//", done.stdout.strip()) if done.returncode == 0 else ""

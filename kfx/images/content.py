@@ -1,0 +1,124 @@
+"""A hash of everything that goes into an image: the same hash means the same image, so nothing needs building.
+
+What goes in is what the engine would be sent: the files of the build folder that `.dockerignore` lets through, the
+Dockerfile, the target, the platform and the build arguments. Build secrets (credentials, certificates) stay out, since
+they leave no trace in the image. The base image counts by its name: give `kfx build --force` when it moved.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from kfx.errors import UsageError
+
+
+def content_hash(folder: Path, dockerfile: Path, choices: Mapping[str, str]) -> str:
+    """Hashes what goes into an image.
+
+    Args:
+        folder: The build folder (Docker calls it the context).
+        dockerfile: The Dockerfile, which may lie elsewhere.
+        choices: Target, platform and build arguments by name.
+
+    Returns:
+        12 hex digits of a SHA-256: 48 bits, enough that two images of one repository do not meet by chance.
+
+    Raises:
+        UsageError: The folder or the Dockerfile cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        for name, value in sorted(choices.items()):
+            _add(digest, f"choice {name}", value.encode())
+        _add(digest, "dockerfile", dockerfile.read_bytes())
+        for path in sent_files(folder):
+            name = path.relative_to(folder).as_posix()
+            if path.is_symlink():
+                _add(digest, f"link {name}", str(path.readlink()).encode())
+            else:
+                executable = path.stat().st_mode & 0o111 != 0
+                _add(digest, f"file {name} {executable}", path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be read: {error.strerror}.") from error
+    return digest.hexdigest()[:12]
+
+
+def sent_files(folder: Path) -> Iterator[Path]:
+    """Yields the files an engine is sent, in the order of their names: those `.dockerignore` lets through.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    ignore_file = folder / ".dockerignore"
+    rules = parse_rules(ignore_file.read_text(encoding="utf-8").splitlines() if ignore_file.is_file() else [])
+    for parent, folders, names in os.walk(folder):
+        here = Path(parent)
+        # A folder that no rule can bring a file of back from is not entered: .git and .venv hold many thousands.
+        folders[:] = sorted(name for name in folders if _may_hold(rules, (here / name).relative_to(folder).as_posix()))
+        for name in sorted([*names, *(each for each in folders if (here / each).is_symlink())]):
+            path = here / name
+            if not is_ignored(rules, path.relative_to(folder).as_posix()):
+                yield path
+
+
+Rule = tuple[bool, str, "re.Pattern[str]"]
+"""Whether it lets files through (`!`), the pattern, and the pattern as a regular expression."""
+
+
+def parse_rules(lines: Sequence[str]) -> list[Rule]:
+    """Reads the lines of a `.dockerignore` file (docs.docker.com/build/concepts/context/#dockerignore-files)."""
+    rules = []
+    for line in lines:
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        pattern = text.removeprefix("!").strip().strip("/")
+        if pattern not in ("", "."):
+            rules.append((text.startswith("!"), pattern, _regex(pattern)))
+    return rules
+
+
+def is_ignored(rules: Sequence[Rule], name: str) -> bool:
+    """Tells whether a file stays behind: the last rule that matches it, or a folder it lies in, decides."""
+    parts = name.split("/")
+    names = ["/".join(parts[: count + 1]) for count in range(len(parts))]
+    ignored = False
+    for lets_through, _, regex in rules:
+        if any(regex.fullmatch(each) for each in names):
+            ignored = not lets_through
+    return ignored
+
+
+def _may_hold(rules: Sequence[Rule], folder: str) -> bool:
+    if not is_ignored(rules, folder):
+        return True
+    inside = (pattern for lets_through, pattern, _ in rules if lets_through)
+    return any(pattern.startswith(("**", f"{folder}/")) or _is_wild_above(pattern, folder) for pattern in inside)
+
+
+def _is_wild_above(pattern: str, folder: str) -> bool:
+    """Whether a pattern with wildcards in its first parts could match something in the folder."""
+    wanted, parts = pattern.split("/"), folder.split("/")
+    pairs = zip(wanted, parts, strict=False)
+    return len(wanted) > len(parts) and all(_regex(want).fullmatch(part) for want, part in pairs)
+
+
+@functools.cache
+def _regex(pattern: str) -> re.Pattern[str]:
+    """Go's filepath.Match with `**` for any number of folders, as Docker reads it."""
+    parts = {"**/": r"(?:.*/)?", "**": r".*", "*": r"[^/]*", "?": r"[^/]"}
+    pieces = re.findall(r"\*\*/|\*\*|\*|\?|\[[^\]]+\]|\\.|.", pattern)
+    return re.compile(
+        "".join(parts.get(p, p if p.startswith("[") else re.escape(p.removeprefix("\\"))) for p in pieces)
+    )
+
+
+def _add(digest: hashlib._Hash, name: str, value: bytes) -> None:
+    # Lengths keep "a" + "bc" apart from "ab" + "c".
+    digest.update(f"{len(name)} {name} {len(value)} ".encode())
+    digest.update(value)
