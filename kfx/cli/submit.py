@@ -41,6 +41,17 @@ _OPTIONS: list[Callable[[Any], Any]] = [
     click.option("--display-name", help="The run's name in the console."),
     click.option("--image", help="Image of kfx components, instead of BASE_KFX_IMAGE."),
     click.option("--pipeline-container-version", help="Another tag of that image."),
+    click.option(
+        "--build",
+        "--build-pipeline-container",
+        "build",
+        metavar="[BOOLEAN]",
+        type=bool,
+        is_flag=False,
+        flag_value="true",
+        default=False,
+        help="Build and push that image first, from the working directory, unless nothing changed.",
+    ),
     click.option("--wait/--no-wait", default=False, help="Wait for the end; exit 1 if it is not success."),
     click.option("--poll-seconds", type=click.FloatRange(min=0.01), default=5.0, show_default=True, help="For --wait."),
     click.option(
@@ -73,6 +84,7 @@ class _Given:
     display_name: str | None
     image: str | None
     pipeline_container_version: str | None
+    build: bool
     wait: bool
     poll_seconds: float
     api_endpoint: str | None
@@ -154,11 +166,28 @@ def _resolve(reference: str, given: _Given) -> Pipeline:
     image = given.image or os.environ.get("BASE_KFX_IMAGE")
     if image and given.pipeline_container_version:
         image = spec.with_tag(image, given.pipeline_container_version)
+    if given.build:
+        image = _build(image)
     if image:
         os.environ["BASE_KFX_IMAGE"] = image
     compiled = resolve(reference)
-    renew = image and (given.image or given.pipeline_container_version)
+    renew = given.build or given.image or given.pipeline_container_version
     return dataclasses.replace(compiled, spec=spec.with_image(compiled.spec, image)) if renew and image else compiled
+
+
+def _build(image: str | None) -> str:
+    """Builds and pushes the kfx image. Returns it by digest."""
+    from kfx.images import build as images
+    from kfx.images.engine import find_engine
+
+    if not image:
+        raise UsageError("--build needs a name for the image: --image REGISTRY/REPOSITORY/kfx:TAG, or BASE_KFX_IMAGE.")
+    engine = find_engine()
+    request = images.Request(tag=image.partition("@")[0])
+    built = images.build(request, engine, lambda line: click.echo(line, err=True))
+    pushed, sent = images.push(built, request.target, engine, lambda line: click.echo(line, err=True))
+    click.echo(f"{built.name} {built.how}, {'pushed' if sent else 'already pushed'}: {pushed.digest}", err=True)
+    return pushed.pinned
 
 
 def _spec(compiled: Pipeline, given: _Given, values: dict[str, Any]) -> dict[str, Any]:
