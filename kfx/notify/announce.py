@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kfx.errors import KfxError, PermanentError, UsageError
+from kfx.notify.channel import channel_class
 from kfx.notify.deliver import REASON_LIMIT, Delivery, Parcel, Policy, deliver
 from kfx.notify.formats import escape_markdown, markdown
 from kfx.notify.message import Phase, Situation, compose
@@ -127,10 +128,27 @@ def _prepare(
     """Validates, applies the rules and looks the secrets up; each failure is its own notification's alone."""
     prepared = [_read(item, situation) for item in items]
     valid = [one.notification for one in prepared if one.notification is not None]
-    decisions = iter(decide(valid, situation))
+    decisions = iter(_with_silent_kinds(valid, decide(valid, situation)))
     return [
         one if one.notification is None else _opened(one, one.notification, next(decisions), situation, decrypt_fn)
         for one in prepared
+    ]
+
+
+def _with_silent_kinds(valid: Sequence[Notification], decisions: Sequence[Decision]) -> list[Decision]:
+    """Silences kinds that have nobody to talk to here, or that another kind makes superfluous."""
+    classes = [channel_class(one.kind) for one in valid]
+    silent = [made.inactive() for made in classes]
+    sending = {
+        made.kind for made, why, decision in zip(classes, silent, decisions, strict=True) if decision.send and not why
+    }
+    silent = [
+        f"{made.yields_to} shows it." if made.yields_to in sending else why
+        for made, why in zip(classes, silent, strict=True)
+    ]
+    return [
+        Decision(send=False, reason=why) if why and decision.send else decision
+        for why, decision in zip(silent, decisions, strict=True)
     ]
 
 

@@ -49,8 +49,8 @@ class About:
     doc: str
     """What it is, with its unit and what the default means."""
 
-    env: str = ""
-    """The environment variable of the step that fills it when it is not given."""
+    env: str | tuple[str, ...] = ()
+    """The environment variable of the step that fills it when it is not given; the first that is set of several."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,6 +58,9 @@ class Channel(ABC):
     """One way of telling people. Its fields are its parameters; a field of type `Secret | None` holds a secret."""
 
     kind: ClassVar[str]
+
+    yields_to: ClassVar[str] = ""
+    """The kind that makes this one superfluous where both are to be sent."""
 
     needs: ClassVar[tuple[tuple[str, ...], ...]] = ()
     """The sets of parameters that must be given: all names of at least one set."""
@@ -75,6 +78,11 @@ class Channel(ABC):
         """
         if not 200 <= answer.status < 300:
             refuse(answer, f"{self.kind} answered HTTP {answer.status}: {answer.text() or 'nothing more'}")
+
+    @classmethod
+    def inactive(cls) -> str:
+        """Says why this kind has nobody to talk to where the code runs; empty when it has."""
+        return ""
 
     @classmethod  # noqa: B027 - most kinds have nothing to check
     def check(cls, given: Mapping[str, Any]) -> None:
@@ -96,7 +104,7 @@ class Parameter:
     type: Any
     default: Any
     doc: str
-    env: str
+    env: tuple[str, ...]
     secret: bool
 
 
@@ -143,7 +151,8 @@ def parameters(made: type[Channel]) -> dict[str, Parameter]:
         about = next((extra for extra in extras if isinstance(extra, About)), About(""))
         default = item.default_factory() if item.default_factory is not dataclasses.MISSING else item.default
         secret = kind is Secret or Secret in typing.get_args(kind)
-        found[item.name] = Parameter(item.name, kind, default, about.doc, about.env, secret)
+        env = (about.env,) if isinstance(about.env, str) else about.env
+        found[item.name] = Parameter(item.name, kind, default, about.doc, env, secret)
     return found
 
 
@@ -184,7 +193,7 @@ def _present(declared: Parameter, values: Mapping[str, Any], complete: bool) -> 
 
 
 def _from_env(declared: Parameter) -> str:
-    return os.environ.get(declared.env, "") if declared.env else ""
+    return next((value for name in declared.env if (value := os.environ.get(name))), "")
 
 
 def build(made: type[Channel], given: Mapping[str, Any]) -> Channel:
@@ -196,7 +205,9 @@ def build(made: type[Channel], given: Mapping[str, Any]) -> Channel:
     filled = dict(given)
     for name, declared in parameters(made).items():
         if filled.get(name) is None and (value := _from_env(declared)):
-            filled[name] = Secret(value, source=f"env:{declared.env}") if declared.secret else _typed(declared, value)
+            filled[name] = (
+                Secret(value, source=f"env:{declared.env[0]}") if declared.secret else _typed(declared, value)
+            )
     return made(**checked(made, filled))
 
 

@@ -93,9 +93,13 @@ def deliver(
         results[index] = _send(parcels[index], policy, deadline, redact)
 
     # Daemon threads, not an executor: a peer that never finishes its answer must not keep the process alive.
-    threads = [threading.Thread(target=work, args=(index,), daemon=True) for index in range(len(parcels))]
+    here = [index for index, parcel in enumerate(parcels) if parcel.request.here]
+    away = [index for index in range(len(parcels)) if index not in here]
+    threads = [threading.Thread(target=work, args=(index,), daemon=True) for index in away]
     for thread in threads:
         thread.start()
+    for index in here:
+        work(index)
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     late = f"No answer within the {policy.budget_s:g} s that all deliveries together may take."

@@ -45,11 +45,12 @@ class HttpRequest(Request):
     def send(self, timeout_s: float) -> Answer:
         """Sends once and returns the answer, whatever its status."""
         headers = {"User-Agent": f"kfx/{kfx.__version__}", **self.headers}
-        body = None if self.method in ("GET", "HEAD") else self.body
-        request = urllib.request.Request(self.url, data=body, headers=headers, method=self.method)  # noqa: S310
-        return guarded(lambda: self._exchange(request, timeout_s))
+        return guarded(lambda: self._exchange(headers, timeout_s))
 
-    def _exchange(self, request: urllib.request.Request, timeout_s: float) -> Answer:
+    def _exchange(self, headers: Mapping[str, str], timeout_s: float) -> Answer:
+        if not self.url.startswith(("https://", "http://")):
+            raise PermanentError("The address must start with https:// or http://.")
+        request = urllib.request.Request(self.url, data=self.body, headers=dict(headers), method=self.method)  # noqa: S310
         context = tls_context(verify=self.verify_ssl, ca_file=self.ca_file)
         opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=context))
         try:

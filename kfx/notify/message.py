@@ -302,7 +302,7 @@ class _Safe:
 
     def _any(self, value: object) -> object:
         if isinstance(value, str):
-            return self.whole(_first(value))
+            return self.block(value)
         if isinstance(value, dict):
             return self.data(value)
         return [self._any(inner) for inner in value] if isinstance(value, (list, tuple)) else value

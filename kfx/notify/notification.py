@@ -207,7 +207,7 @@ class Notification:
 
     def _check_parameters(self, made: type[Channel]) -> None:
         declared = channels.parameters(made)
-        from_env = any(os.environ.get(item.env) for item in declared.values() if item.env)
+        from_env = any(os.environ.get(name) for item in declared.values() for name in item.env)
         if made.needs and not self.params and not self.secret_params and not from_env:
             ways = " or ".join(" + ".join(names) for names in made.needs)
             raise UsageError(f"Both params and secret_params are empty; {self.kind} needs {ways}.")

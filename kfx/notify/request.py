@@ -9,16 +9,15 @@ from __future__ import annotations
 import email.utils
 import json
 import sys
-import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from kfx.errors import PermanentError, TransientError
 
-_RETRIED = frozenset({408, 425, 429})
+RETRIED = frozenset({408, 425, 429})
 """The client errors (4xx) that ask for another try; every other one would be refused again."""
 
 
@@ -49,6 +48,9 @@ class Answer:
 class Request(ABC):
     """One message, ready to send."""
 
+    here: ClassVar[bool] = False
+    """Whether it goes out in the caller's own thread, in order, because it writes to the caller's own output."""
+
     @abstractmethod
     def preview(self) -> bytes:
         """Returns the exact bytes that `send` puts on the wire as the message."""
@@ -69,12 +71,11 @@ class Request(ABC):
         return f"{type(self).__name__}()"
 
 
-_PRINTING = threading.Lock()
-
-
 @dataclass(frozen=True, repr=False)
 class TextRequest(Request):
     """Text for the step's standard output, where every platform shows it as the task's log."""
+
+    here: ClassVar[bool] = True
 
     text: str
 
@@ -86,8 +87,7 @@ class TextRequest(Request):
         """Prints the text in one piece."""
         encoding = sys.stdout.encoding or "utf-8"
         printable = self.text.encode(encoding, "replace").decode(encoding)
-        with _PRINTING:
-            print(printable, end="", flush=True)
+        print(printable, end="", flush=True)
         return Answer(status=0)
 
 
@@ -98,7 +98,7 @@ def refuse(answer: Answer, what: str) -> NoReturn:
         answer: An answer that is not a success.
         what: Who said no and why, as the start of a sentence.
     """
-    if answer.status in _RETRIED or answer.status >= 500:
+    if answer.status in RETRIED or answer.status >= 500:
         raise TransientError(what, retry_after_s=retry_after(answer))
     raise PermanentError(what)
 

@@ -8,7 +8,7 @@ from kfx.runs.run import Run, Task
 from kfx.secret import Redactor
 
 NOW = 1_730_000_000.0
-HOSTILE = "<b>&\x1b[31m`*_|<!channel> </script>\x00\ud83d```\u202e \N{PARTY POPPER}"
+HOSTILE = "<b>@org/team &\x1b[31m`*_|<!channel> </script>\x00\ud83d```\u202e \N{PARTY POPPER}"
 
 
 def failed_run(error: str = "ValueError: no column 'Class'", tasks: int = 1, log: str = "") -> Run:

@@ -15,6 +15,7 @@ class Console(Channel):
     """Prints to the task's log."""
 
     kind = "console"
+    yields_to = "ipython"
 
     def render(self, message: Message) -> Request:
         """Words the message as plain text."""
