@@ -45,7 +45,8 @@ def component(group: Group) -> Callable[[Callable[..., Any]], Any]:
     """Makes a function a kfx component: `dsl.component` with kfx's image and nothing installed at run time.
 
     kfp's executor is started through `kfx.entrypoint`, which mends what the executor trips over (a final status whose
-    error is null) and prints a kfx error as one sentence instead of a traceback.
+    error is null) and prints a kfx error as one sentence instead of a traceback. It takes the place of kfp's shell
+    (`exec`), which as a container's first process would keep SIGTERM to itself: a stopped task could not clean up.
 
     Args:
         group: The smallest image the component's body runs in.
@@ -55,7 +56,7 @@ def component(group: Group) -> Callable[[Callable[..., Any]], Any]:
         made = dsl.component(base_image=image(group), install_kfp_package=False)(function)
         container = made.component_spec.implementation.container
         container.command = [
-            part.replace(f"python3 {_EXECUTOR}", f"python3 -m kfx.entrypoint {_EXECUTOR}", 1)
+            part.replace(f"python3 {_EXECUTOR}", f"exec python3 -m kfx.entrypoint {_EXECUTOR}", 1)
             for part in container.command
         ]
         return made

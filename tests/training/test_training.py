@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from google_double import PROJECT_NUMBER, RUNNING, SUCCEEDED, RefusalError
 from training_double import TrainingDouble
 
+from kfx.components import train_custom_container
 from kfx.errors import PermanentError, UsageError
 from kfx.training import Training, console_url, train
 
@@ -184,79 +184,62 @@ def test_a_wrong_setting_starts_nothing(
     assert not google.of("POST", "/trainingPipelines")
 
 
-def test_a_stopped_task_cancels_its_training(google: TrainingDouble, tmp_path: Path) -> None:
-    """SIGTERM, as Vertex and Kubernetes send it, reaches the training within one poll."""
-    google.states = [RUNNING] * 1000
-    program = tmp_path / "task.py"
-    program.write_text(
-        textwrap.dedent(f"""
-        from kfx.training import Training, train
-        train(Training("reg.example/trainer:1", "my-project", "europe-west4", "t", "gs://bucket/out",
-                       api_endpoint={google.url!r}), {DATASET!r}, say=lambda text: print(text, flush=True), poll_s=60)
-        """),
-        encoding="utf-8",
+def executor_input(google: TrainingDouble, output: Path) -> str:
+    """What Vertex hands kfp's executor for the component."""
+
+    def artifact(name: str, kind: str, **metadata: str) -> dict[str, Any]:
+        uri = f"gs://bucket/run/{name}"
+        return {"artifacts": [{"name": name, "type": {"schemaTitle": kind}, "uri": uri, "metadata": metadata}]}
+
+    given = {
+        "container_uri": "reg.example/trainer:1",
+        "project": "my-project",
+        "region": "europe-west4",
+        "serving_container_image_uri": "reg.example/serve:1",
+        "api_endpoint": google.url,
+    }
+    dataset = artifact("dataset", "google.VertexDataset", resourceName=DATASET)
+    left = {"model": artifact("model", "google.VertexModel"), "metrics": artifact("metrics", "system.Metrics")}
+    return json.dumps(
+        {
+            "inputs": {"parameterValues": given, "artifacts": {"dataset": dataset}},
+            "outputs": {"artifacts": left, "outputFile": str(output)},
+        }
     )
-    task = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert task.stdout is not None
-    while "running" not in task.stdout.readline():
-        assert task.poll() is None
-    task.send_signal(signal.SIGTERM)
-    _, errors = task.communicate(timeout=30)
-    assert task.returncode == 1
+
+
+def task(google: TrainingDouble, output: Path) -> subprocess.Popen[str]:
+    """Starts the component's container command, as it is compiled, here."""
+    container = train_custom_container.component_spec.implementation.container
+    arguments = ["--executor_input", executor_input(google, output), "--function_to_execute", "train_custom_container"]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        [*container.command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def test_a_stopped_task_cancels_its_training(google: TrainingDouble, tmp_path: Path) -> None:
+    """SIGTERM to the container's first process, as Vertex and Kubernetes send it, reaches the training."""
+    google.states = [RUNNING] * 1000
+    started = task(google, tmp_path / "output.json")
+    assert started.stdout is not None
+    while "running" not in started.stdout.readline():
+        assert started.poll() is None
+    started.send_signal(signal.SIGTERM)
+    _, errors = started.communicate(timeout=30)
+    assert started.returncode == 1
     assert f"The task was stopped, and the training {JOB} with it." in errors
     assert len(google.of("POST", "/trainingPipelines/99:cancel")) == 1
 
 
 def test_the_component_leaves_a_model_google_takes(google: TrainingDouble, tmp_path: Path) -> None:
     """Run by kfp's own executor, as in the container: the model artifact has what ModelDeployOp reads."""
-    from kfx.components import train_custom_container
-
-    component = train_custom_container.component_spec
-    assert component.outputs["model"].type == "google.VertexModel@0.0.1"
-    container = component.implementation.container
+    assert train_custom_container.component_spec.outputs["model"].type == "google.VertexModel@0.0.1"
     output = tmp_path / "output.json"
-
-    def artifact(name: str, kind: str) -> dict[str, Any]:
-        return {"artifacts": [{"name": name, "type": {"schemaTitle": kind}, "uri": f"gs://bucket/run/{name}"}]}
-
-    given = {
-        "inputs": {
-            "parameterValues": {
-                "container_uri": "reg.example/trainer:1",
-                "project": "my-project",
-                "region": "europe-west4",
-                "serving_container_image_uri": "reg.example/serve:1",
-                "environment_variables": {"GCS_BUCKET": "bucket"},
-                "api_endpoint": google.url,
-            },
-            "artifacts": {
-                "dataset": {
-                    "artifacts": [
-                        {
-                            "name": "d",
-                            "type": {"schemaTitle": "google.VertexDataset"},
-                            "uri": "https://x",
-                            "metadata": {"resourceName": DATASET},
-                        }
-                    ]
-                }
-            },
-        },
-        "outputs": {
-            "artifacts": {"model": artifact("model", "google.VertexModel"), "metrics": artifact("m", "system.Metrics")},
-            "outputFile": str(output),
-        },
-    }
     google.states = [SUCCEEDED]
-    arguments = ["--executor_input", json.dumps(given), "--function_to_execute", "train_custom_container"]
-    done = subprocess.run(
-        [*container.command, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-    )
-    assert done.returncode == 0, done.stderr
+    ended = task(google, output)
+    _, errors = ended.communicate(timeout=120)
+    assert ended.returncode == 0, errors
     left = json.loads(output.read_text(encoding="utf-8"))["artifacts"]
     (model,) = left["model"]["artifacts"]
     assert model["uri"] == f"https://europe-west4-aiplatform.googleapis.com/v1/{MODEL}"
