@@ -108,7 +108,8 @@ def test_details_and_histogram_switches(browser: Browser, tmp_path: Path) -> Non
     browser.open(page(tmp_path, customers()))
     browser.run("document.getElementById('expand').click()")
     assert browser.run("document.querySelectorAll('.detail').length") == 12
-    shape = "[...document.querySelectorAll('#f0 .chart rect.mark')].map(r => r.getAttribute('width') + r.getAttribute('height'))"
+    size = "r => r.getAttribute('width') + r.getAttribute('height')"
+    shape = f"[...document.querySelectorAll('#f0 .chart rect.mark')].map({size})"
     plain = browser.run(shape)
     assert len(plain) == 10
     browser.run("document.getElementById('log').click()")

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from kfx.stats.sources import Unsettled, WidenedError
+from kfx.stats.sources._columns import check_columns, pick
 from kfx.stats.sources._memory import MemoryTable
 
 if TYPE_CHECKING:
@@ -43,11 +45,23 @@ def columnar(source: Source, options: StatsOptions, progress: Progress) -> Itera
     if isinstance(source, ColumnarTable):
         yield source
         return
-    batches, rows = [], 0
-    for batch in source.batches(options.feature_allowlist):
-        batches.append(batch)
-        rows += batch.num_rows
-        progress("rows", rows, 0)
+    batches = _all_rows(source, options, progress)
     schema = source.schema()
     wanted = schema.names if options.feature_allowlist is None else options.feature_allowlist
-    yield MemoryTable(source.uri, pa.Table.from_batches(batches, pa.schema([schema.field(name) for name in wanted])))
+    check_columns(source.uri, schema.names, wanted)
+    table = pa.Table.from_batches([batch.select(wanted) for batch in batches], schema=pick(schema, wanted))
+    yield MemoryTable(source.uri, table)
+
+
+def _all_rows(source: Source, options: StatsOptions, progress: Progress) -> list[pa.RecordBatch]:
+    while True:
+        batches, rows = [], 0
+        reading = source.first_reading() if isinstance(source, Unsettled) else source.batches(options.feature_allowlist)
+        try:
+            for batch in reading:
+                batches.append(batch)
+                rows += batch.num_rows
+                progress("rows", rows, 0)
+        except WidenedError:
+            continue
+        return batches

@@ -11,9 +11,9 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from kfx.errors import UsageError
+from kfx.errors import KfxError, UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,6 +43,32 @@ class Source(Protocol):
 
         Raises:
             UsageError: A column does not exist, or the table cannot be read.
+        """
+
+
+class WidenedError(KfxError):
+    """A value does not fit the type its column was read with so far, and the column has been given a wider one.
+
+    What was read before it must be thrown away and read again.
+    """
+
+
+@runtime_checkable
+class Unsettled(Protocol):
+    """A source of text, whose types are certain only once all of it was read.
+
+    A reader that can start over saves reading everything twice: it takes `first_reading`, and starts over when that
+    raises. Any other reader uses `batches`, which makes sure of the types first.
+    """
+
+    def schema(self) -> pa.Schema:
+        """Returns the table's columns, at no further cost once a first reading came to its end."""
+
+    def first_reading(self) -> Iterator[pa.RecordBatch]:
+        """Yields all rows.
+
+        Raises:
+            WidenedError: A column's type did not hold; call again.
         """
 
 

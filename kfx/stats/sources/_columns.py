@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from kfx.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
@@ -31,3 +35,10 @@ def check_columns(uri: str, names: Sequence[str], wanted: Sequence[str] | None) 
         if column not in names:
             known = ", ".join(list(names)[:20]) + (", ..." if len(names) > 20 else "")
             raise UsageError(f"{uri} has no column {column!r}. It has: {known}.")
+
+
+def pick(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
+    """Returns the schema of some columns, in their order; of all for None."""
+    import pyarrow as pa
+
+    return schema if columns is None else pa.schema([schema.field(name) for name in columns])

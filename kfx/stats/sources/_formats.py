@@ -29,8 +29,9 @@ def open_files(uri: str, file_system: pafs.FileSystem, paths: Sequence[str]) -> 
     Raises:
         UsageError: A file is empty, cannot be opened, or the files differ in format.
     """
+    from kfx.stats.sources._delimited import DelimitedFiles
+    from kfx.stats.sources._json import JsonFiles
     from kfx.stats.sources._parquet import ParquetFiles
-    from kfx.stats.sources._text import TextFiles
 
     formats = {path: _format_of(file_system, path) for path in paths}
     first = formats[paths[0]]
@@ -39,7 +40,10 @@ def open_files(uri: str, file_system: pafs.FileSystem, paths: Sequence[str]) -> 
             raise UsageError(f"{uri} mixes formats: {paths[0]} is {first[0]}, {path} is {other[0]}.")
     if first[0] == "parquet":
         return ParquetFiles(uri, file_system, tuple(paths))
-    return TextFiles(uri, file_system, {path: codec for path, (_, codec) in formats.items()}, first[0])
+    codecs = {path: codec for path, (_, codec) in formats.items()}
+    if first[0] == "jsonl":
+        return JsonFiles(uri, file_system, codecs)
+    return DelimitedFiles(uri, file_system, codecs, "\t" if first[0] == "tsv" else ",")
 
 
 def _format_of(file_system: pafs.FileSystem, path: str) -> tuple[str, str | None]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
-from kfx.stats.sources._columns import check_columns, unique_names
+from kfx.stats.sources._columns import check_columns, pick, unique_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +51,7 @@ class ParquetFiles:
         """
         schema = self.schema()
         check_columns(self.uri, schema.names, columns)
-        wanted = pa_schema(schema, columns)
+        wanted = pick(schema, columns)
         for path in self.paths:
             yield from self._file(path, wanted, encoded=encoded)
 
@@ -102,13 +102,6 @@ class ParquetFiles:
             )
         except (OSError, pa.ArrowException) as error:
             raise UsageError(f"{path} cannot be read as Parquet: {error}") from error
-
-
-def pa_schema(schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
-    """Returns the schema of some columns, in their order."""
-    import pyarrow as pa
-
-    return schema if columns is None else pa.schema([schema.field(name) for name in columns])
 
 
 def _batch_rows(columns: int) -> int:

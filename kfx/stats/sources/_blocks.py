@@ -1,0 +1,62 @@
+"""A text stream cut into blocks that end where a row ends, and work on blocks in parallel."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+BLOCK = 4 << 20  # bytes; larger blocks leave the processor's cache, smaller ones cost more calls
+
+Result = TypeVar("Result")
+
+
+def blocks(stream: Any, *, quotes: bool) -> Iterator[bytes]:
+    """Yields the stream's bytes in blocks of about 4 MiB that end at a row's end.
+
+    Args:
+        stream: Has `read(size)`.
+        quotes: Whether a line end inside double quotes belongs to a value. Such a value must fit into a block; quote
+            characters inside an unquoted value are tolerated.
+    """
+    rest = b""
+    while piece := stream.read(BLOCK):
+        block = rest + piece if rest else piece
+        cut = _row_end(block, quotes=quotes)
+        if cut == 0:
+            rest = block
+            continue
+        yield block[:cut]
+        rest = block[cut:]
+    if rest:
+        yield rest
+
+
+def _row_end(block: bytes, *, quotes: bool) -> int:
+    """Returns the length of the block's whole rows."""
+    last = block.rfind(b"\n") + 1
+    if not quotes or not last or block.count(b'"', 0, last) % 2 == 0:
+        return last
+    # An odd number of quotes: the last one opens a value that goes on after the block. The row it is in starts after
+    # the line end before it. Where that leaves nothing the quote is a stray one, and any line end ends a row.
+    opening = block.rfind(b'"', 0, last)
+    return (block.rfind(b"\n", 0, opening) + 1) or last
+
+
+def in_parallel(work: Callable[[bytes], Result], pieces: Iterator[bytes]) -> Iterator[Result]:
+    """Yields the results of the work on each piece, in order, a few pieces ahead of the reader."""
+    workers = os.cpu_count() or 1
+    ahead: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for piece in pieces:
+                ahead.append(pool.submit(work, piece))
+                if len(ahead) > workers + 1:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
