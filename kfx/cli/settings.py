@@ -169,7 +169,7 @@ def check(
             raise UsageError(f"{path} has an unknown key {key!r}. {_nearest(key, [*SHARED, *commands])}")
         if isinstance(value, Mapping) and key != "labels":
             raise UsageError(f"{path}: {key!r} takes one value, not a table.")
-    options = [param.name for param in command.params if isinstance(param, click.Option) and param.name]
+    options = sorted({option.name for option in _options(command) if option.name})
     for key in document.get(name, {}):
         if key not in options:
             raise UsageError(f"{path} has an unknown key {key!r} in [{name}]. {_nearest(key, options)}")
@@ -178,7 +178,7 @@ def check(
 def defaults(
     document: Mapping[str, Any], environ: Mapping[str, str], command: click.Command, name: str
 ) -> dict[str, Any]:
-    """Returns option name -> value for one command, from the environment and `kfx.toml`.
+    """Returns option name -> value for one command, from the environment and `kfx.toml`; nested for a group's commands.
 
     Args:
         document: The parsed `kfx.toml`.
@@ -187,10 +187,10 @@ def defaults(
         name: Its name; `KFX_<NAME>_<OPTION>` goes before `KFX_<OPTION>`, the file's table before its top.
     """
     found: dict[str, Any] = {}
-    for param in command.params:
-        key = param.name
-        if not isinstance(param, click.Option) or not key:
-            continue
+    if isinstance(command, click.Group):
+        return {sub: defaults(document, environ, each, name) for sub, each in command.commands.items()}
+    for param in _options(command):
+        key = param.name or ""
         table = document.get(name, {})
         variables = [f"KFX_{name}_{key}"] + ([f"KFX_{key}"] if key in SHARED else [])
         candidates = [environ.get(variable.upper().replace("-", "_")) for variable in variables]
@@ -203,6 +203,13 @@ def defaults(
         if value is not None:
             found[key] = _as_option(param, value)
     return found
+
+
+def _options(command: click.Command) -> list[click.Option]:
+    """The options of a command, or of all the commands of a group."""
+    if isinstance(command, click.Group):
+        return [option for each in command.commands.values() for option in _options(each)]
+    return [param for param in command.params if isinstance(param, click.Option) and param.name]
 
 
 def _as_option(param: click.Option, value: Any) -> Any:

@@ -257,7 +257,9 @@ def _root(given: _Given) -> str:
 
 def _send(job: Job, given: _Given) -> int:
     """Creates the run, waits for it when asked to, and tells about it. Returns the exit code."""
+    from kfx.cli._vertex import result as result_of
     from kfx.gcp import Api
+    from kfx.runs.vertex import console_url
     from kfx.submit import experiment, vertex
 
     if warning := vertex.check_bucket(vertex.storage(), job):
@@ -266,13 +268,13 @@ def _send(job: Job, given: _Given) -> int:
     if given.experiment:
         experiment.ensure(api, job.parent, given.experiment)
     made = vertex.create(api, job)
-    url = _url(made, job)
+    url = console_url(made.get("name", job.name), job.project)
     click.echo(f"Created {job.job_id}: {url}", err=given.output == "json")
     if given.experiment:
         experiment.associate(api, job.parent, given.experiment, made["name"], given.poll_seconds)
     if given.wait:
         made = _watch(api, job, given)
-    result = _result(made, url)
+    result = result_of(made, url)
     if given.output == "json":
         click.echo(json.dumps(result, indent=2))
     elif given.wait:
@@ -292,26 +294,3 @@ def _watch(api: Api, job: Job, given: _Given) -> dict[str, Any]:
         except KeyboardInterrupt:
             click.echo(f"\nThe run goes on. Stop it with: kfx runs cancel {job.job_id}", err=True)
             raise
-
-
-def _url(made: dict[str, Any], job: Job) -> str:
-    from kfx.runs.vertex import console_url
-
-    return console_url(made.get("name", job.name), job.project)
-
-
-def _result(made: dict[str, Any], url: str) -> dict[str, Any]:
-    """The run as one JSON object, with the keys of `kfx run --output json`."""
-    from kfx.runs.vertex import STATES, error, read
-
-    run = read(made)
-    return {
-        "state": STATES.get(made.get("state", ""), "unknown"),
-        "run": run.id,
-        "pipeline": run.pipeline,
-        "name": made.get("name", ""),
-        "url": url,
-        "error": "\n".join(filter(None, [error(made), *(f"{task.name}: {task.error}" for task in run.failed_tasks)])),
-        "metrics": run.metrics,
-        "tasks": [dataclasses.asdict(task) for task in run.tasks],
-    }

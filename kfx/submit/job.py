@@ -154,6 +154,35 @@ class Job:
                 raise UsageError(f"The encryption key is in {found[1]}, the run in {self.region}; they must agree.")
 
 
+def from_body(body: Mapping[str, Any], project: str, region: str) -> Job:
+    """Reads a PipelineJob that Vertex answered back into a job, to start it again.
+
+    Args:
+        body: `PipelineJob` as JSON.
+        project: Project of the new run.
+        region: Region of the new run.
+    """
+    runtime = body.get("runtimeConfig", {})
+    policies = {wire: word for word, wire in _FAILURE_POLICIES.items()}
+    labels = {key: value for key, value in body.get("labels", {}).items() if key != _RESERVED_LABEL}
+    return Job(
+        spec=body["pipelineSpec"],
+        project=project,
+        region=region,
+        pipeline_root=runtime.get("gcsOutputDirectory", ""),
+        job_id=str(body.get("name", "")).rpartition("/")[2],
+        display_name=body.get("displayName", ""),
+        parameters=runtime.get("parameterValues", {}),
+        labels=labels,
+        service_account=body.get("serviceAccount", ""),
+        network=body.get("network", ""),
+        reserved_ip_ranges=tuple(body.get("reservedIpRanges", [])),
+        psc_network_attachment=body.get("pscInterfaceConfig", {}).get("networkAttachment", ""),
+        encryption_key=body.get("encryptionSpec", {}).get("kmsKeyName", ""),
+        failure_policy=policies.get(runtime.get("failurePolicy", ""), ""),  # type: ignore[arg-type]
+    )
+
+
 def check_labels(labels: Mapping[str, str]) -> None:
     """Checks labels as Vertex does.
 

@@ -24,7 +24,7 @@ _NETWORK_NAME = re.compile(r"^(?:projects/([^/]+)/global/networks/)?([a-z][-a-z0
 _POLL_S = 5.0
 _LOST_POLLS = 20
 _RESOURCE_MANAGER = "https://cloudresourcemanager.googleapis.com"
-_LISTED = "pipelineJobs.name,pipelineJobs.displayName,pipelineJobs.state,pipelineJobs.createTime,pipelineJobs.endTime"
+_LISTED = "name,displayName,state,createTime,startTime,endTime,labels,error"
 
 
 def endpoint(region: str, override: str = "") -> str:
@@ -170,10 +170,9 @@ def list_jobs(api: Api, parent: str, only: str = "") -> Iterator[dict[str, Any]]
         parent: `projects/P/locations/L`.
         only: A filter of the API's: `state="PIPELINE_STATE_FAILED"`, `display_name="x"`, `labels.team="search"`.
     """
-    mask = f"{_LISTED},pipelineJobs.startTime,pipelineJobs.labels,pipelineJobs.error,nextPageToken"
-    yield from api.pages(
-        f"/v1/{parent}/pipelineJobs", "pipelineJobs", filter=only or None, orderBy="create_time desc", fields=mask
-    )
+    order = "create_time desc"
+    path = f"/v1/{parent}/pipelineJobs"
+    yield from api.pages(path, "pipelineJobs", filter=only or None, orderBy=order, readMask=_LISTED)
 
 
 def cancel(api: Api, name: str) -> None:

@@ -36,6 +36,18 @@ def build(region: str | None) -> None:
     click.echo(region)
 
 
+@group.group()
+def runs() -> None:
+    pass
+
+
+@runs.command("list")
+@click.option("--region")
+@click.option("--limit", type=int, default=20)
+def list_(region: str | None, limit: int) -> None:
+    click.echo(f"{region} {limit}")
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -136,3 +148,14 @@ def test_another_commands_table_is_let_be() -> None:
     """Only the table of the command that runs is checked, so no other command is loaded."""
     write("kfx.toml", "[build]\nnot_known_here = 1\n")
     assert run("submit").exit_code == 0
+
+
+def test_a_groups_commands_have_their_settings() -> None:
+    """`kfx runs list` reads the shared keys and the table [runs]."""
+    write("kfx.toml", 'region = "r"\n[runs]\nlimit = 5\n')
+    assert run("runs", "list").output == "r 5\n"
+    os.environ["KFX_RUNS_LIMIT"] = "7"
+    assert run("runs", "list").output == "r 7\n"
+    write("kfx.toml", "[runs]\nlimits = 5\n")
+    with pytest.raises(UsageError, match="Did you mean 'limit'"):
+        run("runs", "list")
