@@ -97,7 +97,7 @@ def _authorization(name: Reference, challenge: str) -> str:
     scope = given.get("scope") or f"repository:{name.repository}:pull"
     query = urllib.parse.urlencode({"service": given.get("service", ""), "scope": scope})
     realm = given.get("realm", "")
-    if not realm.startswith("https://") and not (name.is_loopback and realm.startswith("http://")):
+    if not realm.startswith("https://") and not _is_loopback(realm):
         raise PermanentError(
             f"{name.registry} names no https token server ({realm!r}); kfx sends no credentials there."
         )
@@ -112,6 +112,11 @@ def _authorization(name: Reference, challenge: str) -> str:
     except (OSError, ValueError) as error:
         raise TransientError(f"The token server of {name.registry} gives no answer: {error}") from error
     return f"Bearer {document.get('token') or document.get('access_token')}"
+
+
+def _is_loopback(url: str) -> bool:
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
 
 
 def _basic(name: Reference) -> str:

@@ -1,0 +1,75 @@
+"""A small image to build, and a registry on loopback."""
+
+from __future__ import annotations
+
+import os
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kfx.images.build import Request
+from kfx.images.engine import Engine, find_engine
+
+DOCKERFILE = """\
+ARG BASE
+FROM ${BASE} AS first
+COPY greeting /greeting
+RUN cat /greeting
+
+FROM first AS slim
+ARG VERSION=0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.version="${VERSION}" org.opencontainers.image.revision="${REVISION}"
+
+FROM first AS broken
+RUN echo about to fail && exit 7
+"""
+
+
+@pytest.fixture
+def engine(container_engine: str) -> Engine:
+    """The engine on this machine; `container_engine` skips the test where none answers."""
+    return find_engine(os.environ.get("KFX_TEST_ENGINE", ""))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a Dockerfile of three stages and one file that goes in."""
+    made = tmp_path / "context"
+    made.mkdir()
+    (made / "Dockerfile").write_text(DOCKERFILE)
+    (made / ".dockerignore").write_text("*\n!greeting\n")
+    # Content of its own in every test run, so that no image of an earlier run is found.
+    (made / "greeting").write_text(f"hello {uuid.uuid4().hex}\n")
+    (made / ".env").write_text("TOKEN=never in an image\n")
+    return made
+
+
+@pytest.fixture
+def request_for(folder: Path, container_engine: str) -> Callable[..., Request]:
+    """Returns a function that asks for a build of the folder: `request_for(tag=..., target=...)`."""
+
+    def ask(**choices: object) -> Request:
+        options = tuple(os.environ.get("KFX_TEST_BUILD_ARGS", "").split())
+        given = {"target": "slim", "build_args": {"BASE": container_engine}, "options": options, **choices}
+        return Request(folder=folder, **given)  # type: ignore[arg-type]
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def registry() -> str:
+    """Host and port of an OCI registry on loopback: KFX_TEST_REGISTRY, by default 127.0.0.1:5000."""
+    from tests.conftest import absent
+
+    address = os.environ.get("KFX_TEST_REGISTRY", "127.0.0.1:5000")
+    try:
+        with urllib.request.urlopen(f"http://{address}/v2/", timeout=5):
+            pass
+    except (OSError, urllib.error.HTTPError) as error:
+        absent(f"no registry answers at {address} ({error})")
+    return address

@@ -1,0 +1,230 @@
+"""Building and pushing with a real engine and a real registry: what changed, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import kfx
+from kfx.errors import PermanentError, UsageError
+from kfx.images.build import Request, build, default_name, push
+from kfx.images.engine import Engine, find_engine
+from kfx.images.pin import RECORD, recorded
+from kfx.images.reference import parse
+from kfx.images.registry import digest_of
+
+Ask = Callable[..., Request]
+
+
+@pytest.fixture
+def name(registry: str) -> str:
+    """A name no image had before."""
+    return f"{registry}/kfx-test/{uuid.uuid4().hex}:1"
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    """The engine's output."""
+    return []
+
+
+def remove(engine: Engine, *names: object) -> None:
+    subprocess.run([engine.program, "rmi", "--force", *map(str, names)], capture_output=True, check=True)
+
+
+def test_a_second_build_finds_the_first(request_for: Ask, engine: Engine, name: str, lines: list[str]) -> None:
+    """Nothing changed, so nothing is built; a changed file builds again, and --force always does."""
+    first = build(request_for(tag=name), engine, lines.append)
+    said = len(lines)
+    second = build(request_for(tag=name), engine, lines.append)
+
+    assert (first.how, second.how, len(lines)) == ("built", "on this machine", said)
+    assert first.content == second.content
+    assert first.content.tag.startswith(f"{kfx.__version__}-slim-")
+    assert first.size_bytes
+    assert build(request_for(tag=name, force=True), engine, lines.append).how == "built"
+
+    (request_for().folder / "greeting").write_text("changed")
+    third = build(request_for(tag=name), engine, lines.append)
+    assert third.how == "built"
+    assert third.content != first.content
+
+
+def test_labels_say_version_and_revision(request_for: Ask, engine: Engine, name: str, lines: list[str]) -> None:
+    """The commit of the folder that was built stands in the image, a repository's password does not."""
+    folder = request_for().folder
+    git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for command in (["init", "-q"], ["add", "greeting"], ["commit", "-q", "-m", "x"]):
+        subprocess.run([*git, *command], check=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+
+    build(request_for(tag=name), engine, lines.append)
+
+    asked = [engine.program, "image", "inspect", "--format", "{{json .Config.Labels}}", name]
+    labels = json.loads(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
+    assert labels["org.opencontainers.image.version"] == kfx.__version__
+    assert labels["org.opencontainers.image.revision"] == commit
+
+
+def test_a_failed_step_is_named_and_its_output_shown(request_for: Ask, engine: Engine, lines: list[str]) -> None:
+    """The exit code of the engine is an error, not a line in a log."""
+    with pytest.raises(PermanentError, match=r"build failed with exit code \d+ at the step: .*exit 7"):
+        build(request_for(target="broken", tag="localhost/kfx-test:broken"), engine, lines.append)
+
+    assert any("about to fail" in line for line in lines)
+
+
+def test_an_unknown_target_is_refused_before_the_engine_starts(request_for: Ask, engine: Engine) -> None:
+    """The message lists the targets there are."""
+    with pytest.raises(UsageError, match=r"no target 'slimm'. It has: first, slim, broken"):
+        build(request_for(target="slimm"), engine, pytest.fail)
+
+
+def test_push_twice_sends_once_and_records_the_digest(
+    request_for: Ask, engine: Engine, name: str, lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The registry holds the image under its name and its content's; the record has the digest pipelines get."""
+    monkeypatch.chdir(tmp_path)
+    built = build(request_for(tag=name), engine, lines.append)
+
+    pushed, sent = push(built, "slim", engine, lines.append)
+    again, sent_again = push(built, "slim", engine, pytest.fail)
+
+    assert (sent, sent_again) == (True, False)
+    assert pushed == again == recorded()["slim"]
+    assert pushed.digest == digest_of(parse(name)) == digest_of(built.content)
+    assert pushed.pinned == f"{name.removesuffix(':1')}@{pushed.digest}"
+    assert sorted(path.name for path in RECORD.parent.iterdir()) == [RECORD.name]
+
+
+def test_what_the_registry_has_is_not_built_on_another_machine(
+    request_for: Ask, engine: Engine, name: str, lines: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the image gone from this machine, the registry's digest is enough."""
+    monkeypatch.chdir(tmp_path)
+    built = build(request_for(tag=name), engine, lines.append)
+    pushed, _ = push(built, "slim", engine, lines.append)
+    remove(engine, built.name, built.content)
+
+    found = build(request_for(tag=name), engine, pytest.fail)
+
+    assert found.how == "in the registry"
+    assert push(found, "slim", engine, pytest.fail) == (pushed, False)
+
+
+def test_a_push_that_fails_is_an_error(request_for: Ask, engine: Engine, lines: list[str]) -> None:
+    """No registry listens on port 1."""
+    built = build(request_for(tag="127.0.0.1:1/kfx-test:1"), engine, lines.append)
+    assert any("Building without asking the registry" in line for line in lines)
+
+    with pytest.raises(PermanentError, match=r"push of 127.0.0.1:1/kfx-test.* failed with exit code"):
+        engine.push(built.name, lines.append)
+
+
+def test_an_image_without_a_registry_is_not_pushed(request_for: Ask, engine: Engine, lines: list[str]) -> None:
+    """The default name stays on this machine."""
+    built = build(request_for(tag="localhost/kfx-test:1"), engine, lines.append)
+
+    with pytest.raises(UsageError, match="has no registry to push to"):
+        push(built, "slim", engine, pytest.fail)
+
+
+def test_the_default_name_is_the_configured_one_else_local(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A digest is dropped: it names what was built before."""
+    for variable in ("BASE_KFX_IMAGE", "BASE_KFX_SLIM_IMAGE"):
+        monkeypatch.delenv(variable, raising=False)
+    assert default_name("full") == f"localhost/kfx:{kfx.__version__}"
+    assert default_name("slim") == f"localhost/kfx:{kfx.__version__}-slim"
+    monkeypatch.setenv("BASE_KFX_IMAGE", "host.example/kfx:3@sha256:" + "0" * 64)
+    monkeypatch.setenv("BASE_KFX_SLIM_IMAGE", "host.example/kfx:3-slim")
+    assert (default_name("full"), default_name("slim")) == ("host.example/kfx:3", "host.example/kfx:3-slim")
+
+
+def test_engines_that_are_not_there_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unknown, not installed, and installed but not answering are three sentences."""
+    with pytest.raises(UsageError, match=r"'kaniko' is unknown. There are: docker, podman, buildah"):
+        find_engine("kaniko")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="docker is not installed; podman is not installed; buildah is not installed"):
+        find_engine()
+    dead = tmp_path / "docker"
+    dead.write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
+    dead.chmod(0o755)
+    with pytest.raises(UsageError, match=r"docker does not answer \(Cannot connect to the Docker daemon\)"):
+        find_engine("docker")
+
+
+def program(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kfx.cli.main", *arguments]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("BASE_KFX", "KFX_"))}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_kfx_build_push_does_nothing_the_second_time(
+    request_for: Ask, engine: Engine, name: str, container_engine: str
+) -> None:
+    """Standard output is the result, the engine's output goes to standard error, and a second run has none."""
+    options = [f"--option={option}" for option in request_for().options]
+    flags = [
+        f"--engine={engine.program}",
+        "--target=slim",
+        f"--tag={name}",
+        f"--build-arg=BASE={container_engine}",
+        *options,
+    ]
+    folder = request_for().folder
+
+    first = program("build", *flags, "--push", cwd=folder)
+    second = program("build", *flags, "--push", "--output=json", cwd=folder)
+
+    assert first.returncode == 0, first.stderr
+    assert f"Built {name}" in first.stdout
+    assert f"Pushed {name}" in first.stdout
+    assert "greeting" in first.stderr
+    result = json.loads(second.stdout)
+    assert (result["state"], result["pushed"], second.stderr) == ("on this machine", False, "")
+    assert result["digest"] == recorded(folder / RECORD)["slim"].digest
+    assert program("push", name, f"--engine={engine.program}", cwd=folder).returncode == 0
+
+
+def test_kfx_build_ends_with_the_codes_of_the_program(request_for: Ask, engine: Engine, container_engine: str) -> None:
+    """1 when the engine failed, 2 when the input is wrong."""
+    folder = request_for().folder
+    options = [f"--option={option}" for option in request_for().options]
+    broken = program(
+        "build",
+        f"--engine={engine.program}",
+        "--target=broken",
+        f"--build-arg=BASE={container_engine}",
+        *options,
+        cwd=folder,
+    )
+    wrong = program("build", "--target=nope", cwd=folder)
+    absent = program("push", "localhost/kfx-test:never-built", f"--engine={engine.program}", cwd=folder)
+
+    assert (broken.returncode, wrong.returncode, absent.returncode) == (1, 2, 2)
+    assert "failed with exit code" in broken.stderr.splitlines()[-1]
+    assert "no target 'nope'" in wrong.stderr
+    assert "is not on this machine. Build it: kfx build" in absent.stderr
+
+
+@pytest.fixture(autouse=True)
+def _leave_no_test_images() -> object:
+    """Removes what a test built; a machine's disk is not a bin."""
+    yield
+    if not (found := shutil.which("docker") or shutil.which("podman")):
+        return
+    listed = subprocess.run(
+        [found, "images", "--format", "{{.Repository}}:{{.Tag}}"], capture_output=True, text=True, check=False
+    )
+    names = [line for line in listed.stdout.split() if "/kfx-test/" in line or "/kfx-test:" in line]
+    if names:
+        subprocess.run([found, "rmi", "--force", *names], capture_output=True, check=False)

@@ -1,0 +1,109 @@
+"""The hash of what goes into an image, and which files those are."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kfx.errors import UsageError
+from kfx.images.content import content_hash, is_ignored, parse_rules, sent_files
+from kfx.images.engine import Build, Engine
+from kfx.images.reference import parse
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("lines", "sent", "left"),
+    [
+        (["*", "!kfx"], ["kfx", "kfx/a.py", "kfx/b/c.py"], ["other", "x/kfx"]),
+        (["*", "!kfx", "**/__pycache__"], ["kfx/a.py"], ["kfx/__pycache__/a.pyc", "__pycache__/b"]),
+        (["**/.env*"], ["env", "a/env"], [".env", "a/.env.local", "a/b/.env"]),
+        (["a/*/c"], ["a/b/d", "a/c"], ["a/b/c", "a/b/c/d"]),
+        (["a/**/z"], ["a/y"], ["a/z", "a/b/z", "a/b/c/z"]),
+        (["# comment", "", " b ", "!b/keep"], ["b/keep", "a"], ["b", "b/other"]),
+        (["*.md", "!README.md"], ["README.md", "docs/a.md"], ["a.md"]),
+        (["f?le[0-9]"], ["file", "f/le1"], ["file1", "fale9"]),
+    ],
+)
+def test_rules_are_dockers(lines: list[str], sent: list[str], left: list[str]) -> None:
+    """The last rule that matches a file, or a folder it lies in, decides; `*` stops at a slash and `**` does not."""
+    rules = parse_rules(lines)
+
+    assert [name for name in sent if is_ignored(rules, name)] == []
+    assert [name for name in left if not is_ignored(rules, name)] == []
+
+
+def test_the_engine_is_sent_the_same_files(tmp_path: Path, engine: Engine, container_engine: str) -> None:
+    """An image that copies everything holds exactly what `sent_files` lists."""
+    for name in ("kfx/a.py", "kfx/__pycache__/a.pyc", "kfx/deep/b.py", ".env", "kfx/.env.local", "docs/x.md", "run"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (tmp_path / ".dockerignore").write_text("*\n!kfx\n!run\n!docs/*.md\n**/__pycache__\n**/.env*\n")
+    (tmp_path / "Dockerfile").write_text(f"FROM {container_engine}\nCOPY . /sent\n")
+    name = parse("localhost/kfx-test-sent:1")
+
+    engine.build(Build(tmp_path, tmp_path / "Dockerfile", (name,)), print)
+
+    listed = subprocess.run(
+        [shutil.which(engine.program) or "", "run", "--rm", str(name), "find", "/sent", "-type", "f"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    there = sorted(line.removeprefix("/sent/") for line in listed.stdout.split())
+    assert there == sorted(path.relative_to(tmp_path).as_posix() for path in sent_files(tmp_path))
+    assert there == ["docs/x.md", "kfx/a.py", "kfx/deep/b.py", "run"]
+
+
+def test_kfxs_own_image_gets_no_secret_and_no_test() -> None:
+    """The repository sends its packages and locks: no .env, no tests, no data, nothing of git."""
+    names = [path.relative_to(REPOSITORY).as_posix() for path in sent_files(REPOSITORY)]
+
+    assert {"pyproject.toml", "requirements.txt", "kfx/__init__.py", "trainer/train.py", "image/install"} <= set(names)
+    tops = {name.split("/")[0] for name in names}
+    assert tops <= {
+        "LICENSE", "README.md", "image", "kfx", "pyproject.toml", "requirements-build.txt", "requirements-slim.txt",
+        "requirements.txt", "setup.py", "trainer",
+    }  # fmt: skip
+    assert not [name for name in names if ".env" in name or "__pycache__" in name or "/tests/" in name]
+
+
+def change(path: Path, text: str) -> Callable[[], object]:
+    return lambda: path.write_text(text)
+
+
+def test_the_hash_follows_everything_that_goes_in(folder: Path) -> None:
+    """A changed file, mode, name, Dockerfile or choice changes it; what stays behind and file times do not."""
+    dockerfile, choices = folder / "Dockerfile", {"target": "slim"}
+    greeting = folder / "greeting"
+    seen = [content_hash(folder, dockerfile, choices)]
+
+    (folder / ".env").write_text("other")
+    (folder / "notes").write_text("stays behind")
+    greeting.touch()
+    assert content_hash(folder, dockerfile, choices) == seen[0]
+
+    for step in (
+        change(greeting, "other"),
+        lambda: greeting.chmod(0o755),
+        change(dockerfile, "FROM x"),
+        change(folder / ".dockerignore", "*\n!greeting\n!notes*\n"),
+        lambda: (folder / "notes").rename(folder / "notes2"),
+    ):
+        step()
+        seen.append(content_hash(folder, dockerfile, choices))
+    seen.append(content_hash(folder, dockerfile, {"target": "full"}))
+
+    assert len(set(seen)) == len(seen)
+
+
+def test_an_absent_dockerfile_is_named(tmp_path: Path) -> None:
+    """The path is in the message."""
+    with pytest.raises(UsageError, match="Dockerfile cannot be read"):
+        content_hash(tmp_path, tmp_path / "Dockerfile", {})

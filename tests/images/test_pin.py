@@ -1,0 +1,126 @@
+"""Digests into compiled pipelines, and the record of pushes."""
+
+from __future__ import annotations
+
+import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kfx.errors import UsageError
+from kfx.images.pin import Pushed, pinned, record, recorded, with_digests
+from kfx.images.reference import Reference
+
+DIGESTS = {"host.example/kfx:1": "sha256:" + "1" * 64, "host.example/kfx:1-slim": "sha256:" + "2" * 64}
+
+
+class Lookup:
+    """What the registry holds, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, name: Reference) -> str | None:
+        """Looks a name up."""
+        self.asked.append(str(name))
+        return DIGESTS.get(str(name))
+
+
+@pytest.fixture
+def compiled(tmp_path: Path) -> dict[str, Any]:
+    """sklearn_train as `kfp dsl compile` writes it, with an image for each group."""
+    script = (
+        "from kfp import compiler\nfrom kfx.pipelines.sklearn_train import sklearn_train\n"
+        f"compiler.Compiler().compile(sklearn_train, {str(tmp_path / 'p.yaml')!r})"
+    )
+    images = {"BASE_KFX_IMAGE": "host.example/kfx:1", "BASE_KFX_SLIM_IMAGE": "host.example/kfx:1-slim"}
+    subprocess.run([sys.executable, "-c", script], env={**os.environ, **images}, check=True, capture_output=True)
+    document: dict[str, Any] = yaml.safe_load((tmp_path / "p.yaml").read_text())
+    return document
+
+
+def images_of(spec: dict[str, Any]) -> set[str]:
+    return {e["container"]["image"] for e in spec["deploymentSpec"]["executors"].values() if "container" in e}
+
+
+def test_every_kfx_component_gets_the_digest_of_its_own_size(compiled: dict[str, Any]) -> None:
+    """Each name is asked for once, however many components run in it; the given document stays as it was."""
+    before, look_up = copy.deepcopy(compiled), Lookup()
+    names = images_of(compiled)
+
+    changed = with_digests(compiled, digest=look_up)
+
+    assert names <= set(DIGESTS)
+    assert images_of(changed) == {f"host.example/kfx@{DIGESTS[name]}" for name in names}
+    assert sorted(look_up.asked) == sorted(names)
+    assert compiled == before
+    assert with_digests(changed, digest=look_up) == changed
+    assert sorted(look_up.asked) == sorted(names)
+
+
+def executor(image: str, command: str) -> dict[str, Any]:
+    return {"container": {"image": image, "command": ["sh", "-c", command]}}
+
+
+def test_other_peoples_components_keep_their_tags_unless_asked() -> None:
+    """Placeholders and importers have no image to pin."""
+    spec = {
+        "deploymentSpec": {
+            "executors": {
+                "ours": executor("host.example/kfx:1", "python3 -m kfx.entrypoint -m kfp.dsl.executor_main"),
+                "theirs": executor("host.example/kfx:1-slim", "python3 -m theirs"),
+                "late": executor("{{$.inputs.parameters['image']}}", "python3 -m kfx.entrypoint"),
+                "importer": {"importer": {"artifactUri": {"constant": "gs://x"}}},
+            }
+        }
+    }
+
+    ours = with_digests(spec, digest=Lookup())["deploymentSpec"]["executors"]
+    every = with_digests(spec, every=True, digest=Lookup())["deploymentSpec"]["executors"]
+
+    assert ours["ours"]["container"]["image"].endswith("@" + DIGESTS["host.example/kfx:1"])
+    assert ours["theirs"] == spec["deploymentSpec"]["executors"]["theirs"]
+    assert every["theirs"]["container"]["image"].endswith("@" + DIGESTS["host.example/kfx:1-slim"])
+    assert (ours["late"], ours["importer"]) == (every["late"], every["importer"])
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("localhost/kfx:0.1.0", "is on this machine only. Push it: kfx build --push"),
+        ("host.example/kfx:2", "holds no image host.example/kfx:2. Build and push it"),
+    ],
+)
+def test_what_no_registry_holds_is_refused_with_the_way_out(name: str, sentence: str) -> None:
+    """The message has the command."""
+    with pytest.raises(UsageError, match=sentence):
+        pinned(name, Lookup())
+
+
+def test_the_record_keeps_each_target_and_replaces_whole(tmp_path: Path) -> None:
+    """A push of slim leaves full's entry; nothing temporary is left."""
+    path = tmp_path / ".kfx" / "images.json"
+    full, slim = (Pushed(name, digest) for name, digest in DIGESTS.items())
+
+    assert recorded(path) == {}
+    record("full", full, path)
+    record("slim", full, path)
+    record("slim", slim, path)
+
+    assert recorded(path) == {"full": full, "slim": slim}
+    assert slim.pinned == f"host.example/kfx@{slim.digest}"
+    assert [each.name for each in path.parent.iterdir()] == ["images.json"]
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"full": {"name": "x"}}'])
+def test_a_record_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    """The file is named, and what to do."""
+    (tmp_path / "images.json").write_text(text)
+
+    with pytest.raises(UsageError, match=r"images\.json is no record of pushed images .*Remove it and push again"):
+        recorded(tmp_path / "images.json")
