@@ -102,8 +102,8 @@ class Words:
     invalid_utf8: int = 0
     """Values that are not UTF-8."""
 
-    ranked: tuple[tuple[str | None, int], ...] = ()
-    """The most frequent values with their counts, ties by value descending; None stands for bytes that are not text."""
+    ranked: tuple[tuple[bytes, int], ...] = ()
+    """The most frequent values with their counts, ties by value descending."""
 
 
 @dataclass(frozen=True)

@@ -92,11 +92,18 @@ def _fill_words(stats: Any, words: Words, options: StatsOptions) -> None:
     if words.count:
         stats.avg_length = words.total_bytes / words.count
     for rank, (value, count) in enumerate(words.ranked):
-        text = NON_UTF8 if value is None else value
+        text = _text(value)
         if rank < options.num_top_values:
             stats.top_values.add(value=text, frequency=count)
         if rank < options.num_rank_histogram_buckets:
             stats.rank_histogram.buckets.add(low_rank=rank, high_rank=rank, sample_count=count, label=text)
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return NON_UTF8
 
 
 def _fill_custom(target: Any, feature: Feature) -> None:

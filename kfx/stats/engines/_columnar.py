@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from kfx.stats.engines._budget import OVERHEAD
 from kfx.stats.sources import Unsettled, WidenedError
 from kfx.stats.sources._columns import check_columns, pick
 from kfx.stats.sources._memory import MemoryTable
+from kfx.stats.sources._parquet import ParquetFiles
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,6 +21,9 @@ if TYPE_CHECKING:
     from kfx.stats.engines import Progress
     from kfx.stats.options import StatsOptions
     from kfx.stats.sources import Source
+
+_SHARE_IN_MEMORY = 0.5  # of what the limit leaves; the rest is for computing
+_ROW_GROUP = 1 << 18
 
 
 @runtime_checkable
@@ -30,6 +38,10 @@ class ColumnarTable(Protocol):
     def num_rows(self) -> int:
         """Rows of the table, known without reading them."""
 
+    @property
+    def held_bytes(self) -> int:
+        """Memory the table itself takes."""
+
     def schema(self) -> pa.Schema:
         """Returns the table's columns."""
 
@@ -39,29 +51,92 @@ class ColumnarTable(Protocol):
 
 @contextmanager
 def columnar(source: Source, options: StatsOptions, progress: Progress) -> Iterator[ColumnarTable]:
-    """Gives the source itself if it is columnar, else its rows read into columns."""
-    import pyarrow as pa
+    """Gives the source itself if it is columnar, else its rows read into columns.
 
+    Args:
+        source: The table.
+        options: The memory limit decides whether the columns stay in memory or go to a temporary file.
+        progress: Told how many rows were read.
+    """
     if isinstance(source, ColumnarTable):
         yield source
         return
-    batches = _all_rows(source, options, progress)
-    schema = source.schema()
-    wanted = schema.names if options.feature_allowlist is None else options.feature_allowlist
-    check_columns(source.uri, schema.names, wanted)
-    table = pa.Table.from_batches([batch.select(wanted) for batch in batches], schema=pick(schema, wanted))
-    yield MemoryTable(source.uri, table)
+    if options.feature_allowlist is not None and not isinstance(source, Unsettled):
+        check_columns(source.uri, source.schema().names, options.feature_allowlist)
+    folder = Path(tempfile.mkdtemp(prefix="kfx-stats-"))
+    try:
+        yield _read(source, options, folder, progress)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _all_rows(source: Source, options: StatsOptions, progress: Progress) -> list[pa.RecordBatch]:
+def _read(source: Source, options: StatsOptions, folder: Path, progress: Progress) -> ColumnarTable:
+    """Reads all rows, from the start again whenever text turns out to have wider types."""
     while True:
-        batches, rows = [], 0
+        columns = _Columns(source, options, folder)
         reading = source.first_reading() if isinstance(source, Unsettled) else source.batches(options.feature_allowlist)
         try:
             for batch in reading:
-                batches.append(batch)
-                rows += batch.num_rows
-                progress("rows", rows, 0)
+                columns.add(batch)
+                progress("rows", columns.rows, 0)
         except WidenedError:
+            columns.discard()
             continue
-        return batches
+        return columns.table(source.schema())
+
+
+class _Columns:
+    """Rows kept by column: in memory, or in a Parquet file once they are too many."""
+
+    def __init__(self, source: Source, options: StatsOptions, folder: Path) -> None:
+        self._uri = source.uri
+        self._wanted = options.feature_allowlist
+        self._limit = int(max(options.memory_limit - OVERHEAD, 0) * _SHARE_IN_MEMORY)
+        self._path = folder / "table.parquet"
+        self._batches: list[pa.RecordBatch] = []
+        self._bytes = 0
+        self._waiting_rows = 0
+        self._writer: Any = None
+        self.rows = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        if self._wanted is not None:
+            check_columns(self._uri, batch.schema.names, self._wanted)
+            batch = batch.select(list(self._wanted))
+        self.rows += batch.num_rows
+        self._batches.append(batch)
+        self._bytes += batch.nbytes
+        self._waiting_rows += batch.num_rows
+        full = self._waiting_rows >= _ROW_GROUP if self._writer is not None else self._bytes > self._limit
+        if full:
+            self._to_file()
+
+    def _to_file(self) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.Table.from_batches(self._batches)
+        if self._writer is None:
+            strings = [f.name for f in table.schema if pa.types.is_string(f.type)]
+            self._writer = pq.ParquetWriter(
+                self._path, table.schema, compression="lz4", use_dictionary=strings, write_statistics=False
+            )
+        self._writer.write_table(table, row_group_size=_ROW_GROUP)
+        self._batches, self._bytes, self._waiting_rows = [], 0, 0
+
+    def discard(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._path.unlink()
+
+    def table(self, schema: pa.Schema) -> ColumnarTable:
+        import pyarrow as pa
+        import pyarrow.fs as pafs
+
+        if self._writer is None:
+            check_columns(self._uri, schema.names, self._wanted)
+            return MemoryTable(self._uri, pa.Table.from_batches(self._batches, schema=pick(schema, self._wanted)))
+        if self._batches:
+            self._to_file()
+        self._writer.close()
+        return ParquetFiles(self._uri, pafs.LocalFileSystem(), (str(self._path),))

@@ -6,9 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from kfx.errors import UsageError
+from kfx.stats.engines._numbers import unit
 from kfx.stats.engines._numeric import NumericValues
 from kfx.stats.engines._strings import StringValues
-from kfx.stats.figures import Feature, FeatureType, Valency
+from kfx.stats.figures import Feature, FeatureType, Numbers, Valency, Words
 from kfx.stats.histograms import CountedValues, equal_width_buckets, quantile_buckets
 
 if TYPE_CHECKING:
@@ -20,13 +21,20 @@ if TYPE_CHECKING:
 class FeatureColumn:
     """Collects one column of a table, or one field of a struct."""
 
-    def __init__(self, path: tuple[str, ...], kind: pa.DataType, options: StatsOptions) -> None:
+    def __init__(self, path: tuple[str, ...], kind: pa.DataType, options: StatsOptions, allowance: int) -> None:
+        """Prepares for a column.
+
+        Args:
+            path: The column's name, then those of the fields down to here.
+            kind: Its Arrow type.
+            options: What to compute.
+            allowance: Bytes the values may take before they are summed up or go to disk.
+        """
         import pyarrow as pa
 
         self._path = path
-        kind = _storage(kind)
-        self._notes = _notes(kind)
         self._levels: list[_Level] = []
+        kind = _storage(kind)
         while _is_list(kind):
             self._levels.append(_Level(options))
             kind = _storage(kind.value_type) if not pa.types.is_map(kind) else _entries(kind)
@@ -34,26 +42,30 @@ class FeatureColumn:
         self._flat = not self._levels
         if self._flat:
             self._levels.append(_Level(options))
+        self._unit = unit(kind)
         self._type = _feature_type(path, kind)
         self._fields: list[FeatureColumn] = []
         self._values: NumericValues | StringValues | None = None
         if self._type == "STRUCT":
-            self._fields = [
-                FeatureColumn((*path, kind.field(at).name), kind.field(at).type, options)
-                for at in range(kind.num_fields)
-            ]
+            fields = [kind.field(at) for at in range(kind.num_fields)]
+            self._fields = [FeatureColumn((*path, f.name), f.type, options, allowance) for f in fields]
+        elif self._type == "STRING":
+            self._values = StringValues(options, allowance)
         else:
-            self._values = StringValues(options) if self._type == "STRING" else NumericValues(options)
+            self._values = NumericValues(options, allowance)
+        self._again = False
 
     def add(self, array: pa.Array) -> None:
         """Takes in a chunk of the column."""
         array = _plain(array)
         if self._flat:
-            self._levels[0].add_flat(len(array), array.null_count)
+            if not self._again:
+                self._levels[0].add_flat(len(array), array.null_count)
             array = array.drop_null() if array.null_count else array
         else:
             for level in self._levels:
-                level.add(array)
+                if not self._again:
+                    level.add(array)
                 array = _plain(array.flatten())
         self._add_leaves(array)
 
@@ -63,14 +75,31 @@ class FeatureColumn:
         if self._fields:
             for field, values in zip(self._fields, array.flatten(), strict=True):
                 field.add(values)
-        elif self._values is not None and not pa.types.is_null(array.type):
+        elif self._values is None or pa.types.is_null(array.type):
+            return
+        elif not self._again or isinstance(self._values, NumericValues):
             self._values.add(array)
+
+    def needs_second_reading(self) -> bool:
+        """Ends the first reading, and says whether every chunk must be added once more."""
+        own = isinstance(self._values, NumericValues) and self._values.needs_second_reading()
+        fields = [field.needs_second_reading() for field in self._fields]
+        self._again = own or any(fields)
+        return self._again
 
     def features(self) -> list[Feature]:
         """Returns the column's figures, then those of the fields inside it."""
         valency = tuple(level.finish() for level in self._levels)
-        values = self._values.finish() if self._values is not None else None
-        own = Feature(self._path, self._type, valency, values, self._notes)
+        notes: list[tuple[str, float | str]] = [("unit", self._unit)] if self._unit else []
+        values: Numbers | Words | None = None
+        if isinstance(self._values, NumericValues):
+            values, error = self._values.finish()
+            if error:
+                notes.append(("approximate", f"median and quantiles, by up to {100 * error:.2g} % of ranks"))
+                notes.append(("quantile_rank_error", error))
+        elif self._values is not None:
+            values = self._values.finish()
+        own = Feature(self._path, self._type, valency, values, tuple(notes))
         return [own, *(feature for field in self._fields for feature in field.features())]
 
 
@@ -172,20 +201,3 @@ def _feature_type(path: tuple[str, ...], kind: pa.DataType) -> FeatureType:
         f"Column {'.'.join(path)!r} has the Arrow type {kind}, of which kfx makes no statistics. "
         "Leave it out: name the columns wanted in feature_allowlist (--feature)."
     )
-
-
-def _notes(kind: pa.DataType) -> tuple[tuple[str, str], ...]:
-    """Says what a number stands for where the proto's type does not."""
-    import pyarrow as pa
-
-    if pa.types.is_date(kind):
-        return (("unit", "days since 1970-01-01"),)
-    if pa.types.is_timestamp(kind):
-        return (("unit", "microseconds since 1970-01-01"),)
-    if pa.types.is_time(kind):
-        return (("unit", "microseconds since midnight"),)
-    if pa.types.is_duration(kind):
-        return (("unit", "microseconds"),)
-    if pa.types.is_boolean(kind):
-        return (("unit", "boolean"),)
-    return ()

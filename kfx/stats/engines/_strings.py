@@ -1,10 +1,16 @@
-"""String values: counted exactly, chunk by chunk, in Arrow's hash tables."""
+"""String values: counted exactly in Arrow's hash tables, on disk when there are too many different ones.
+
+Values that outgrow their allowance of memory are dealt out to files by a hash, so that all occurrences of a value
+meet in one file; each file is then counted by itself. No figure is approximate.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from kfx.stats.engines._buffers import to_arrow, to_numpy
+from kfx.stats.engines._partitions import Partitions
 from kfx.stats.figures import Words
 
 if TYPE_CHECKING:
@@ -13,24 +19,28 @@ if TYPE_CHECKING:
     from kfx.stats.options import StatsOptions
 
 _FLUSH_ROWS = 1 << 20
+_MERGING = 6  # a merge holds its input, its hash table and its output, with room to grow
 _COUNTED = ("value", "count")
 
 
 class StringValues:
     """Counts values and ranks them."""
 
-    def __init__(self, options: StatsOptions) -> None:
+    def __init__(self, options: StatsOptions, allowance: int) -> None:
         self._options = options
+        self._allowance = allowance // _MERGING
         self._pending: list[pa.Array] = []
         self._pending_rows = 0
         self._counted: list[pa.Table] = []
+        self._counted_bytes = 0
+        self._partitions: Partitions | None = None
 
     def add(self, array: pa.Array) -> None:
         """Takes in a chunk of strings or bytes, plain or as a dictionary; nulls are not values."""
         import pyarrow as pa
 
         if pa.types.is_dictionary(array.type):
-            self._counted.append(_count_dictionary(array))
+            self._count(_count_dictionary(array))
             return
         self._pending.append(array)
         self._pending_rows += len(array)
@@ -38,17 +48,106 @@ class StringValues:
             self._flush()
 
     def finish(self) -> Words:
-        """Ranks what was counted."""
+        """Ranks what was counted, and lets it go."""
         self._flush()
-        return rank(_merged(self._counted), self._options)
+        words = Words()
+        try:
+            for counted in self._disjoint():
+                words = joined(words, describe(counted, self._options), kept(self._options))
+        finally:
+            if self._partitions is not None:
+                self._partitions.close()
+            self._counted.clear()
+        return words
+
+    def _disjoint(self) -> Iterator[pa.Table]:
+        """Yields tables of distinct values with their counts; no value is in two of them."""
+        if self._partitions is None:
+            yield merged(self._counted)
+            return
+        self._partitions.add(merged(self._counted))
+        self._counted.clear()
+        for tables in self._partitions.read():
+            yield merged(tables)
 
     def _flush(self) -> None:
         import pyarrow as pa
 
         if self._pending:
-            counted = pa.chunked_array(self._pending).drop_null().value_counts()
-            self._counted.append(_table(counted.field("values"), counted.field("counts")))
-        self._pending, self._pending_rows = [], 0
+            pairs = pa.chunked_array(self._pending).drop_null().value_counts()
+            self._pending, self._pending_rows = [], 0
+            self._count(_table(pairs.field("values"), pairs.field("counts")))
+
+    def _count(self, counted: pa.Table) -> None:
+        self._counted.append(counted)
+        self._counted_bytes += counted.nbytes
+        if self._counted_bytes <= self._allowance:
+            return
+        self._counted = [merged(self._counted)]
+        self._counted_bytes = self._counted[0].nbytes
+        # Merging that frees less than half would soon be due again.
+        if self._counted_bytes > self._allowance // 2:
+            self._partitions = self._partitions or Partitions()
+            self._partitions.add(self._counted.pop())
+            self._counted_bytes = 0
+
+
+def kept(options: StatsOptions) -> int:
+    """Returns how many ranked values the proto has room for."""
+    return max(options.num_top_values, options.num_rank_histogram_buckets)
+
+
+def merged(tables: list[pa.Table]) -> pa.Table:
+    """Adds up the counts of equal values."""
+    import pyarrow as pa
+
+    if not tables:
+        return _table(pa.nulls(0, pa.binary()), pa.nulls(0, pa.int64()))
+    if len(tables) == 1:
+        return tables[0]
+    grouped = pa.concat_tables(tables).group_by("value", use_threads=False).aggregate([("count", "sum")])
+    return grouped.select(["value", "count_sum"]).rename_columns(_COUNTED)
+
+
+def describe(counted: pa.Table, options: StatsOptions) -> Words:
+    """Describes distinct values with their counts.
+
+    Args:
+        counted: Columns `value` (large_binary, distinct) and `count` (int64).
+        options: How many ranked values to keep.
+    """
+    import pyarrow.compute as pc
+
+    if not counted.num_rows:
+        return Words()
+    lengths = pc.binary_length(counted["value"])
+    return Words(
+        count=pc.sum(counted["count"]).as_py(),
+        unique=counted.num_rows,
+        total_bytes=pc.sum(pc.multiply(lengths, counted["count"])).as_py(),
+        invalid_utf8=_invalid(counted),
+        ranked=_ranked(counted, kept(options)),
+    )
+
+
+def joined(one: Words, other: Words, number: int) -> Words:
+    """Joins the figures of two sets of values that have no value in common.
+
+    Args:
+        one: Figures of the first set.
+        other: Figures of the second.
+        number: How many ranked values to keep.
+    """
+    if not one.count or not other.count:
+        return one if one.count else other
+    ranked = sorted([*one.ranked, *other.ranked], key=lambda pair: (pair[1], pair[0]), reverse=True)
+    return Words(
+        count=one.count + other.count,
+        unique=one.unique + other.unique,
+        total_bytes=one.total_bytes + other.total_bytes,
+        invalid_utf8=one.invalid_utf8 + other.invalid_utf8,
+        ranked=tuple(ranked[:number]),
+    )
 
 
 def _count_dictionary(array: pa.DictionaryArray) -> pa.Table:
@@ -66,39 +165,7 @@ def _table(values: pa.Array, counts: pa.Array) -> pa.Table:
     return pa.table([values.cast(pa.large_binary()), counts], names=_COUNTED)
 
 
-def _merged(tables: list[pa.Table]) -> pa.Table:
-    import pyarrow as pa
-
-    if not tables:
-        return _table(pa.nulls(0, pa.binary()), pa.nulls(0, pa.int64()))
-    if len(tables) == 1:
-        return tables[0]
-    grouped = pa.concat_tables(tables).group_by("value", use_threads=False).aggregate([("count", "sum")])
-    return grouped.select(["value", "count_sum"]).rename_columns(_COUNTED)
-
-
-def rank(counted: pa.Table, options: StatsOptions) -> Words:
-    """Describes distinct values with their counts.
-
-    Args:
-        counted: Columns `value` (large_binary, distinct) and `count` (int64).
-        options: How many ranked values to keep.
-    """
-    import pyarrow.compute as pc
-
-    if not counted.num_rows:
-        return Words()
-    lengths = pc.binary_length(counted["value"])
-    return Words(
-        count=pc.sum(counted["count"]).as_py(),
-        unique=counted.num_rows,
-        total_bytes=pc.sum(pc.multiply(lengths, counted["count"])).as_py(),
-        invalid_utf8=_invalid(counted),
-        ranked=_ranked(counted, max(options.num_top_values, options.num_rank_histogram_buckets)),
-    )
-
-
-def _ranked(counted: pa.Table, number: int) -> tuple[tuple[str | None, int], ...]:
+def _ranked(counted: pa.Table, number: int) -> tuple[tuple[bytes, int], ...]:
     """Returns the most frequent values, ties by value descending."""
     import numpy as np
     import pyarrow.compute as pc
@@ -109,16 +176,7 @@ def _ranked(counted: pa.Table, number: int) -> tuple[tuple[str | None, int], ...
         counted = counted.take(to_arrow(np.flatnonzero(counts >= least)))
     order = [("count", "descending"), ("value", "descending")]
     best = counted.take(pc.select_k_unstable(counted, min(number, counted.num_rows), order))
-    return tuple(
-        (_text(value), count) for value, count in zip(best["value"].to_pylist(), best["count"].to_pylist(), strict=True)
-    )
-
-
-def _text(value: bytes) -> str | None:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return None
+    return tuple(zip(best["value"].to_pylist(), best["count"].to_pylist(), strict=True))
 
 
 def _invalid(counted: pa.Table) -> int:

@@ -31,6 +31,11 @@ class MemoryTable:
         """Rows of the table."""
         return int(self.table.num_rows)
 
+    @property
+    def held_bytes(self) -> int:
+        """Memory the table takes."""
+        return int(self.table.nbytes)
+
     def batches(self, columns: Sequence[str] | None = None, *, encoded: bool = False) -> Iterator[pa.RecordBatch]:  # noqa: ARG002
         """Yields the table's chunks as they are; see `Source.batches`."""
         check_columns(self.uri, self.table.schema.names, columns)

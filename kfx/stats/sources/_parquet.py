@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import pyarrow.fs as pafs
 
 
+_READ_BUFFER = 1 << 20  # bytes
+
+
 @dataclass(frozen=True)
 class ParquetFiles:
     """One or more Parquet files with the columns of the first."""
@@ -33,6 +36,11 @@ class ParquetFiles:
     def num_rows(self) -> int:
         """Rows of all files, as their footers say."""
         return sum(self._footer(path).num_rows for path in self.paths)
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory the table takes before it is read: none."""
+        return 0
 
     def schema(self) -> pa.Schema:
         """Returns the first file's columns, repeated names numbered."""
@@ -91,6 +99,7 @@ class ParquetFiles:
 
     def _open(self, path: str, dictionaries: Sequence[str]) -> Any:
         import pyarrow as pa
+        import pyarrow.fs as pafs
         import pyarrow.parquet as pq
 
         try:
@@ -98,7 +107,10 @@ class ParquetFiles:
                 self.file_system.open_input_file(path),
                 metadata=self._footers.get(path),
                 read_dictionary=dictionaries,
-                pre_buffer=True,
+                # Far storage is asked for whole column chunks ahead of time; a disk is read as the rows are wanted,
+                # because a chunk of one huge row group may be larger than memory.
+                pre_buffer=not isinstance(self.file_system, pafs.LocalFileSystem),
+                buffer_size=_READ_BUFFER,
             )
         except (OSError, pa.ArrowException) as error:
             raise UsageError(f"{path} cannot be read as Parquet: {error}") from error

@@ -1,0 +1,53 @@
+"""An Arrow array's values as numbers, and what the numbers stand for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kfx.stats.engines._buffers import to_numpy
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    import pyarrow as pa
+
+_MICROSECONDS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+_NANOSECONDS_PER_MICROSECOND = 1_000
+
+
+def as_numbers(array: pa.Array) -> npt.NDArray[Any]:
+    """Returns an Arrow array without nulls as numbers of a type numpy sorts fast.
+
+    Booleans become 0 and 1, dates days and times microseconds since 1970-01-01 (or midnight), decimals doubles.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    kind = array.type
+    if pa.types.is_boolean(kind):
+        return to_numpy(array.cast(pa.uint8()))
+    if pa.types.is_float16(kind):
+        return to_numpy(array).astype(np.float32)
+    if pa.types.is_decimal(kind):
+        return to_numpy(array.cast(pa.float64()))
+    if pa.types.is_date(kind):
+        return to_numpy(array.cast(pa.date32()).cast(pa.int32()))
+    if pa.types.is_timestamp(kind) or pa.types.is_time(kind) or pa.types.is_duration(kind):
+        narrow = pa.types.is_time32(kind)
+        counts = to_numpy(array.cast(pa.int32() if narrow else pa.int64())).astype(np.int64)
+        nanoseconds = kind.unit == "ns"
+        return counts // _NANOSECONDS_PER_MICROSECOND if nanoseconds else counts * _MICROSECONDS[kind.unit]
+    return to_numpy(array)
+
+
+def unit(kind: pa.DataType) -> str:
+    """Says what a number stands for where the proto's type does not; empty where it does."""
+    import pyarrow as pa
+
+    names = [
+        (pa.types.is_date, "days since 1970-01-01"),
+        (pa.types.is_timestamp, "microseconds since 1970-01-01"),
+        (pa.types.is_time, "microseconds since midnight"),
+        (pa.types.is_duration, "microseconds"),
+        (pa.types.is_boolean, "boolean"),
+    ]
+    return next((name for test, name in names if test(kind)), "")
