@@ -11,7 +11,7 @@ Use it on Vertex AI and on open-source KFP alike, in place of VertexNotification
 from typing import List
 
 from kfp import dsl
-from kfp.dsl import Markdown, Output
+from kfp.dsl import Artifact, Markdown, Output
 
 from kfx.components._image import component
 
@@ -20,6 +20,7 @@ from kfx.components._image import component
 def notify_email(
     status: dsl.PipelineTaskFinalStatus,
     message: Output[Markdown],
+    report: Output[Artifact],
     recipients: List[str] = [],  # noqa: B006
     smtp_host: str = "",
     smtp_port: int = 587,
@@ -31,14 +32,17 @@ def notify_email(
     on_failure_only: bool = False,
     text: str = "",
     run_name: str = "",
+    run_id: str = "",
     on_delivery_error: str = "warn",
     decrypt_fn: str = "",
+    state_dir: str = "",
 ) -> None:
     """Sends a mail with a text and an HTML part.
 
     Args:
         status: How the run ended; KFP fills it in.
         message: What was said, and what became of it.
+        report: The delivery report, as JSON: kind, name, status, reason, time and tries.
         recipients: Mail addresses.
         smtp_host: The SMTP server; empty for the variable KFX_SMTP_HOST of the step.
         smtp_port: Its port.
@@ -50,20 +54,25 @@ def notify_email(
         on_failure_only: Say nothing when the run succeeded.
         text: Your own words, shown above the facts.
         run_name: What to call the run, such as dsl.PIPELINE_JOB_NAME_PLACEHOLDER; empty for what the platform says.
+        run_id: The run's id, such as dsl.PIPELINE_JOB_ID_PLACEHOLDER; empty for what the platform says.
         on_delivery_error: warn (the task succeeds, its log and report say what failed) or fail.
-        decrypt_fn: Dotted path of a function in the image that decrypts the secrets; empty for none.
+        decrypt_fn: Dotted path of a function in the image that decrypts every secret; empty for none.
+        state_dir: Where to remember what was sent, such as dsl.PIPELINE_ROOT_PLACEHOLDER; empty for beside the message.
     """
     from kfx.notify import announce, one
 
     params = {"server_host": smtp_host, "server_port": smtp_port, "security": security, "sender_address": sender}
     params |= {"email_addresses": recipients, "bcc": bcc}
     secrets = {"username": username, "password": password}
-    mail = one("mail", params, secrets, message=text, on_failure_only=on_failure_only)
+    told = one("mail", params, secrets, message=text, on_failure_only=on_failure_only)
     announce(
         status,
-        [mail],
+        [told],
         pipeline=run_name,
+        run_id=run_id,
         on_delivery_error=on_delivery_error,
         decrypt_fn=decrypt_fn,
-        report_path=message.path,
+        message_path=message.path,
+        report_path=report.path,
+        state_dir=state_dir,
     )

@@ -59,6 +59,9 @@ class Channel(ABC):
 
     kind: ClassVar[str]
 
+    threaded: ClassVar[bool] = False
+    """Whether messages about one run belong together, so that `message.remembered` is looked up."""
+
     yields_to: ClassVar[str] = ""
     """The kind that makes this one superfluous where both are to be sent."""
 
@@ -78,6 +81,10 @@ class Channel(ABC):
         """
         if not 200 <= answer.status < 300:
             refuse(answer, f"{self.kind} answered HTTP {answer.status}: {answer.text() or 'nothing more'}")
+
+    def remember(self, answer: Answer) -> dict[str, Any]:  # noqa: ARG002 - most kinds remember nothing
+        """Returns what the next message about the same run needs to know; it comes back as `message.remembered`."""
+        return {}
 
     @classmethod
     def inactive(cls) -> str:

@@ -52,6 +52,12 @@ class Parcel:
     request: Request
     judge: Callable[[Answer], None]
 
+    before: Callable[[], str] = str
+    """Called before the first try; a reason it returns suppresses the parcel, such as that it was sent already."""
+
+    after: Callable[[Answer], str] = lambda _: ""
+    """Called as soon as the parcel was taken; what it returns is added to the report."""
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -69,8 +75,8 @@ class Delivery:
 
     tries: int = 0
 
-    answer: Answer | None = field(default=None, repr=False, compare=False)
-    """The service's last answer, for a channel that has to remember something of it."""
+    seconds: float = field(default=0.0, compare=False)
+    """How long it took, waits included."""
 
 
 def deliver(
@@ -110,7 +116,25 @@ def deliver(
 
 
 def _send(parcel: Parcel, policy: Policy, deadline: float, redact: Callable[[str], str]) -> Delivery:
-    """Tries one parcel until it is taken, refused for good, or out of tries or time."""
+    """Delivers one parcel, whatever its channel does."""
+    started = time.monotonic()
+    tries = 0
+    try:
+        if already := parcel.before():
+            status: Status = "suppressed"
+            reason = already
+        else:
+            status, reason, tries = _tried(parcel, policy, deadline)
+    except Exception as error:  # noqa: BLE001 - a channel's own fault must not take the others down
+        status, reason, tries = "error", f"{type(error).__name__}: {error}", 1
+    seconds = time.monotonic() - started
+    # Redact before cutting: a cut token would no longer be recognised.
+    shown = redact(one_line(reason))[:REASON_LIMIT]
+    return Delivery(parcel.kind, parcel.name, status, shown, moment(time.time()), tries, seconds)
+
+
+def _tried(parcel: Parcel, policy: Policy, deadline: float) -> tuple[Status, str, int]:
+    """Tries a parcel until it is taken, refused for good, or out of tries or time."""
     for tried in range(1, policy.tries + 1):
         left = deadline - time.monotonic()
         try:
@@ -123,13 +147,11 @@ def _send(parcel: Parcel, policy: Policy, deadline: float, redact: Callable[[str
                 time.sleep(wait)
                 continue
             asked = f" It asked to wait {wait:.0f} s." if error.retry_after_s and not last else ""
-            return _failed(parcel, f"{error}{asked}", tried, redact)
+            return "error", f"{error}{asked}", tried
         except KfxError as error:
-            return _failed(parcel, str(error), tried, redact)
-        except Exception as error:  # noqa: BLE001  (a channel's own fault must not take the others down)
-            return _failed(parcel, f"{type(error).__name__}: {error}", tried, redact)
-        return Delivery(parcel.kind, parcel.name, "sent", "", moment(time.time()), tried, answer)
-    return _failed(parcel, "The policy allows no try.", 0, redact)
+            return "error", str(error), tried
+        return "sent", " ".join(filter(None, (answer.remark, parcel.after(answer)))), tried
+    return "error", "The policy allows no try.", 0
 
 
 def _wait(error: TransientError, tried: int, policy: Policy) -> float:
@@ -138,10 +160,3 @@ def _wait(error: TransientError, tried: int, policy: Policy) -> float:
         return error.retry_after_s
     ceiling = min(policy.backoff_limit_s, policy.backoff_s * 2 ** (tried - 1))
     return random.uniform(0, ceiling)  # noqa: S311  (spreads retries; nothing is kept secret by it)
-
-
-def _failed(parcel: Parcel, reason: str, tries: int, redact: Callable[[str], str]) -> Delivery:
-    # Redact before cutting: a cut token would no longer be recognised.
-    return Delivery(
-        parcel.kind, parcel.name, "error", redact(one_line(reason))[:REASON_LIMIT], moment(time.time()), tries
-    )

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from kfx.notify.text import clean, cut, duration, number, one_line, tail
 from kfx.outcome import Outcome, State
@@ -18,6 +19,11 @@ from kfx.secret import Redactor
 
 Phase = Literal["started", "ended"]
 Severity = Literal["info", "debug", "verbose", "warning", "error"]
+
+_RUN_SUFFIX = re.compile(
+    r"-(?:\d{14}|\d{8}-\d{6}|\d{4}(?:-\d\d){5}-\d{6}"  # Vertex; kfx's local runner; kfp.local
+    r"|(?=[a-z0-9]*\d)[a-z0-9]{5})$"  # Kubernetes' generateName, as open-source KFP uses it
+)
 
 BLOCK_LIMIT = 4000
 """Characters of an error, a log or a user's message; a channel cuts further to its service's limit."""
@@ -66,8 +72,20 @@ class Situation:
 
     @property
     def key(self) -> str:
-        """The run's identity: the same for every try of the same exit task."""
-        return self.run_id or self.outcome.resource_name or (self.run.id if self.run else "") or self.name
+        """The run's identity: the same for every try of the same exit task; empty where the platform gives none."""
+        if self.run_id or self.outcome.project:
+            return self.run_id or self.outcome.resource_name
+        if self.run:
+            return self.run.id
+        if self.outcome.resource_name.startswith("local-pipeline-"):
+            return self.pipeline  # kfp.local calls every run of a pipeline the same
+        return self.outcome.resource_name or self.pipeline
+
+    @property
+    def series(self) -> str:
+        """The pipeline's identity: the same for all its runs, so without what platforms append to name a run."""
+        name = self.run.pipeline if self.run and self.run.pipeline else _RUN_SUFFIX.sub("", self.name)
+        return f"{self.outcome.project}/{self.outcome.location}/{name}"
 
 
 @dataclass(frozen=True)
@@ -109,8 +127,11 @@ class Message:
     id: str = ""
     """The same for every try at sending this notification about this state of this run."""
 
-    thread: str = ""
-    """The same for every message about the run."""
+    series: str = ""
+    """The same for every run of the pipeline."""
+
+    remembered: Mapping[str, Any] = field(default_factory=dict)
+    """What the channel remembered when it told of this run before, such as a Slack message's time stamp."""
 
     name: str = ""
     """The notification's name."""
@@ -140,7 +161,14 @@ class Message:
 
 
 def compose(
-    situation: Situation, redactor: Redactor, *, name: str = "", text: str = "", severity: Severity = "info"
+    situation: Situation,
+    redactor: Redactor,
+    *,
+    name: str = "",
+    text: str = "",
+    severity: Severity = "info",
+    identity: str = "",
+    remembered: Mapping[str, Any] | None = None,
 ) -> Message:
     """Makes the message of one notification.
 
@@ -150,6 +178,8 @@ def compose(
         name: The notification's name.
         text: The notification's own message.
         severity: The notification's severity.
+        identity: What tells this notification from the others of its list.
+        remembered: What its channel remembered of an earlier message about the run.
     """
     safe = _Safe(redactor)
     outcome = situation.outcome
@@ -166,8 +196,9 @@ def compose(
         severity=severity,
         outcome=shown,
         phase=situation.phase,
-        id=_digest(situation.key, situation.phase, outcome.state, name),
-        thread=_digest(situation.key),
+        id=digest(situation.key or situation.name, situation.phase, outcome.state, identity or name),
+        series=digest(situation.series),
+        remembered=remembered or {},
         name=safe.line(name),
         text=safe.block(text),
         facts={label: safe.line(value) for label, value in _facts(situation).items() if value},
@@ -268,7 +299,8 @@ def _is_page(address: str) -> bool:
     return address.startswith(("https://", "http://"))
 
 
-def _digest(*parts: str) -> str:
+def digest(*parts: str) -> str:
+    """Returns a short name for some texts, fit for a file name or a service's key."""
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

@@ -33,6 +33,9 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Lower-case names."""
 
+    remark: str = ""
+    """What the sender of a taken message should know all the same; goes into the report."""
+
     def json(self) -> Any:
         """Returns the body read as JSON, or None when it is not JSON."""
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kfx.notify.http import guarded, tls_context
@@ -36,15 +36,27 @@ class SlackRequest(Request):
 
     base_url: str = "https://slack.com/api/"
 
+    update: Mapping[str, Any] | None = None
+    """A `chat.update` to make first: the run's start message, told how the run ended. Refused, the message is posted
+    outside its thread, where somebody sees it."""
+
     def preview(self) -> bytes:
-        """Returns the JSON body as slack_sdk serialises it."""
-        return json.dumps(self.payload).encode()
+        """Returns the JSON body as slack_sdk serialises it; that of an update first, on a line of its own."""
+        bodies = [self.update, self.payload] if self.update else [self.payload]
+        return b"\n".join(json.dumps(body).encode() for body in bodies)
 
     def send(self, timeout_s: float) -> Answer:
         """Calls Slack once; an `ok: false` answer is returned like any other."""
         if self.webhook is not None:
             return guarded(lambda: self._post_to_webhook(timeout_s))
-        return guarded(lambda: self._call_api(timeout_s))
+        remark, payload = "", dict(self.payload)
+        if self.update:
+            updated = guarded(lambda: self._call_api("chat.update", self.update or {}, timeout_s))
+            if not (updated.json() or {}).get("ok"):
+                payload.pop("thread_ts", None)
+                remark = f"The start message was not updated: {updated.text(100)}"
+        answer = guarded(lambda: self._call_api(self.method, payload, timeout_s))
+        return replace(answer, remark=remark)
 
     def _post_to_webhook(self, timeout_s: float) -> Answer:
         from slack_sdk.webhook import WebhookClient  # a console message should not pay for Slack
@@ -60,7 +72,7 @@ class SlackRequest(Request):
         response = client.send_dict(dict(self.payload))
         return Answer(response.status_code, (response.body or "").encode(), _lower(response.headers))
 
-    def _call_api(self, timeout_s: float) -> Answer:
+    def _call_api(self, method: str, payload: Mapping[str, Any], timeout_s: float) -> Answer:
         from slack_sdk import WebClient
         from slack_sdk.errors import SlackApiError
 
@@ -73,7 +85,7 @@ class SlackRequest(Request):
             logger=_SILENT,
         )
         try:
-            response = client.api_call(self.method, json=dict(self.payload))
+            response = client.api_call(method, json=dict(payload))
         except SlackApiError as error:
             response = error.response
         status = response.status_code or 0

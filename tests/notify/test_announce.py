@@ -102,7 +102,7 @@ def test_the_report_holds_the_message_and_every_delivery(tmp_path: Path) -> None
     """The Markdown names the outcome and lists kind, name, status, tries and reason."""
     path = tmp_path / "deep" / "message"
     items = [{"kind": "console", "name": "a|b", "when": ["error"]}, {"kind": "console", "name": "quiet"}]
-    announce({"state": "FAILED", "pipelineJobResourceName": "wf-1"}, items, report_path=str(path))
+    announce({"state": "FAILED", "pipelineJobResourceName": "wf-1"}, items, message_path=str(path))
     report = path.read_text()
     assert "✖ wf\\-1 failed" in report
     assert "| console | a\\|b | sent | 1 |  |" in report

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from kfp import local
-from kfp.dsl import Markdown, PipelineTaskFinalStatus
+from kfp.dsl import Artifact, Markdown, PipelineTaskFinalStatus
 
 from kfx import components
 
@@ -47,15 +47,23 @@ def as_object(status: dict[str, Any]) -> PipelineTaskFinalStatus:
     )
 
 
+def outputs(folder: Path) -> dict[str, Any]:
+    """The output artifacts of a notification component."""
+    return {"message": Markdown(uri=str(folder / "message")), "report": Artifact(uri=str(folder / "report"))}
+
+
 def execute(component: Any, folder: Path, **values: Any) -> subprocess.CompletedProcess[str]:
     """Runs a component's own command with an ExecutorInput, as every platform does."""
-    artifact = {"name": "message", "type": {"schemaTitle": "system.Markdown"}, "uri": str(folder / "message")}
+    outputs = {
+        name: {"artifacts": [{"name": name, "type": {"schemaTitle": kind}, "uri": str(folder / name)}]}
+        for name, kind in {"message": "system.Markdown", "report": "system.Artifact"}.items()
+    }
     defaults = {
         name: spec.default for name, spec in component.component_spec.inputs.items() if spec.default is not None
     }
     document = {
         "inputs": {"parameterValues": {**defaults, **values}},
-        "outputs": {"artifacts": {"message": {"artifacts": [artifact]}}, "outputFile": str(folder / "output.json")},
+        "outputs": {"artifacts": outputs, "outputFile": str(folder / "output.json")},
     }
     container = component.component_spec.implementation.container
     arguments = ["--executor_input", json.dumps(document), "--function_to_execute", component.name.replace("-", "_")]
@@ -75,14 +83,19 @@ def test_notify_slack_tells_every_status(
     status: dict[str, Any], state: str, slack: SlackDouble, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Called with what KFP hands over, it posts the outcome and writes it as Markdown."""
-    artifact = Markdown(uri=str(tmp_path / "message"))
     components.notify_slack.python_func(
-        status=as_object(status), message=artifact, channel="#ml", token="env:TEST_TOKEN", text="Ring the bell."
+        status=as_object(status),
+        **outputs(tmp_path),
+        channel="#ml",
+        token="env:TEST_TOKEN",
+        text="Ring the bell.",
     )
     [posted] = slack.messages
     assert WORDS.get(state, "unknown outcome") in posted["blocks"][0]["text"]["text"]
     assert "Ring the bell." in json.dumps(posted["blocks"])
     assert "| slack |  | sent |" in (tmp_path / "message").read_text()
+    [delivery] = json.loads((tmp_path / "report").read_text())["deliveries"]
+    assert (delivery["kind"], delivery["status"], delivery["tries"]) == ("slack", "sent", 1)
     assert TOKEN not in capsys.readouterr().out + (tmp_path / "message").read_text()
 
 
@@ -91,7 +104,7 @@ def test_notify_email_tells_every_status(status: dict[str, Any], state: str, mai
     """The same for mail, to recipients given at run time."""
     components.notify_email.python_func(
         status=as_object(status),
-        message=Markdown(uri=str(tmp_path / "message")),
+        **outputs(tmp_path),
         recipients=["ann@example.com", "bob@example.com", "cat@example.com", "dan@example.com"],
         smtp_host="localhost",
         smtp_port=mail.port,
@@ -140,9 +153,8 @@ def test_a_failed_delivery_is_green_on_warn_and_red_on_fail(slack: SlackDouble, 
 
 def test_a_literal_token_is_not_used(slack: SlackDouble, tmp_path: Path) -> None:
     """A token by value is refused by the step as well, and not shown by kfx."""
-    artifact = Markdown(uri=str(tmp_path / "message"))
     components.notify_slack.python_func(
-        status=as_object({"state": "FAILED"}), message=artifact, channel="#ml", token=TOKEN
+        status=as_object({"state": "FAILED"}), **outputs(tmp_path), channel="#ml", token=TOKEN
     )
     assert not slack.received
     assert "params.token looks like a Slack token" in (tmp_path / "message").read_text().replace("\\", "")

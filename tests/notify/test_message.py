@@ -76,8 +76,24 @@ def test_the_same_message_has_the_same_id_and_another_state_another() -> None:
     """The id is the run's, state's and notification's, not the moment's."""
     first, again = message(), compose(replace(situation(), now=NOW + 5), Redactor(), name="ops")
     assert first.id == again.id
-    assert first.thread == message("SUCCEEDED").thread
+    assert first.series == message("SUCCEEDED").series
     assert len({first.id, message("SUCCEEDED").id, compose(situation(), Redactor(), name="dev").id}) == 3
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("train-20240501120000", "train-20240502130000"),
+        ("train-20240501-120000", "train-20240502-130000"),
+        ("train-2026-11-21-07-40-05-634786", "train-2026-11-22-07-40-05-634787"),
+        ("sklearn-train-7xk2p", "sklearn-train-9zzt4"),
+    ],
+)
+def test_runs_of_one_pipeline_are_one_series(first: str, second: str) -> None:
+    """What Vertex, kfx, kfp.local and Kubernetes append to name a run is no part of the pipeline's name."""
+    series = [Situation(Outcome.read({"pipelineJobResourceName": name})).series for name in (first, second)]
+    assert series[0] == series[1]
+    assert Situation(Outcome.read({"pipelineJobResourceName": "train-model"})).series.endswith("train-model")
 
 
 def test_secrets_in_errors_are_redacted_even_when_coloured() -> None:

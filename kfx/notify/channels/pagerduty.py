@@ -5,9 +5,7 @@ Wire format and limits: https://developer.pagerduty.com/docs/send-alert-event (s
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -21,7 +19,6 @@ from kfx.secret import Secret
 
 SUMMARY_LIMIT = 1024
 TASKS_SHOWN = 20
-_TIMESTAMP = re.compile(r"-\d{14}$")  # what Vertex and kfx append to a pipeline's name to name a run
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,7 +55,7 @@ class PagerDuty(Channel):
         event: dict[str, Any] = {
             "routing_key": self.routing_key.reveal() if self.routing_key else "",
             "event_action": "resolve" if message.outcome.state == "succeeded" else "trigger",
-            "dedup_key": self.dedup_key[:255] or incident(message),
+            "dedup_key": self.dedup_key[:255] or f"kfx-{message.series}",
             "client": "kfx",
             "payload": self._payload(message),
             "links": [{"href": link.url, "text": link.text} for link in message.links if link.url.startswith("http")],
@@ -86,13 +83,3 @@ class PagerDuty(Channel):
                 **({"Notes": list(message.notes)} if message.notes else {}),
             },
         }
-
-
-def incident(message: Message) -> str:
-    """Names the incident of a pipeline, so that its next success resolves what its failure triggered.
-
-    The pipeline's name is the run's without the time that Vertex and kfx append.
-    """
-    pipeline = _TIMESTAMP.sub("", message.facts.get("Pipeline", ""))
-    where = f"{message.outcome.project}/{message.outcome.location}/{pipeline}"
-    return f"kfx-{hashlib.sha256(where.encode()).hexdigest()[:32]}"

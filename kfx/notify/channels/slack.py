@@ -43,6 +43,7 @@ class Slack(Channel):
 
     kind = "slack"
     needs = (("webhook",), ("token", "channel"))
+    threaded = True
 
     webhook: Annotated[Secret | None, About("An incoming webhook's URL.", env="SLACK_WEBHOOK")] = None
     token: Annotated[Secret | None, About("A bot token with the scope chat:write.", env="SLACK_BOT_TOKEN")] = None
@@ -65,10 +66,21 @@ class Slack(Channel):
         payload: dict[str, Any] = {"text": _fallback(message), "blocks": blocks(message), "unfurl_links": False}
         payload |= {"username": self.username} if self.username else {}
         payload |= {"icon_emoji": self.icon_emoji} if self.icon_emoji else {}
-        if self.token and (self.channel or not self.webhook):
-            base_url = self.base_url.rstrip("/") + "/"
-            return SlackRequest({"channel": self.channel, **payload}, token=self.token, base_url=base_url)
-        return SlackRequest(payload, webhook=self.webhook)
+        if not (self.token and (self.channel or not self.webhook)):
+            return SlackRequest(payload, webhook=self.webhook)
+        update = None
+        if "ts" in message.remembered:
+            known = {name: message.remembered[name] for name in ("channel", "ts")}
+            update = {**known, "text": payload["text"], "blocks": payload["blocks"]}
+            payload |= {"thread_ts": known["ts"], "reply_broadcast": message.outcome.state != "succeeded"}
+        base_url = self.base_url.rstrip("/") + "/"
+        return SlackRequest({"channel": self.channel, **payload}, token=self.token, base_url=base_url, update=update)
+
+    def remember(self, answer: Answer) -> dict[str, Any]:
+        """Keeps where the message stands, for the thread of the run; a webhook's answer does not say."""
+        document = answer.json()
+        known = document if isinstance(document, dict) else {}
+        return {name: known[name] for name in ("channel", "ts")} if {"channel", "ts"} <= set(known) else {}
 
     def judge(self, answer: Answer) -> None:
         """Reads Slack's answer; the Web API reports its errors as HTTP 200 with `ok: false`."""

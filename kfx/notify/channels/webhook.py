@@ -90,9 +90,7 @@ class Webhook(Channel):
         return {
             "specversion": "1.0",
             "id": message.id,
-            "source": f"//aiplatform.googleapis.com/{name}"
-            if vertex
-            else f"urn:kfx:run:{quote(name or message.thread)}",
+            "source": f"//aiplatform.googleapis.com/{name}" if vertex else f"urn:kfx:run:{quote(name or message.id)}",
             "type": self.event_type or f"dev.kfx.run.{state}",
             "subject": message.facts.get("Run", ""),
             "time": moment(message.time),
