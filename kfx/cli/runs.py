@@ -28,7 +28,7 @@ _poll = click.option("--poll-seconds", type=click.FloatRange(min=0.01), default=
 _run = click.argument("run_id", metavar="RUN")
 
 
-def _placed(command: Callable[..., Any]) -> Any:
+def placed(command: Callable[..., Any]) -> Any:
     """Adds the options that say where runs are."""
     return functools.reduce(lambda made, option: option(made), reversed(_PLACE), command)
 
@@ -46,7 +46,7 @@ def runs() -> None:
 @click.option("--pipeline", help="Only runs of this pipeline (its name).")
 @click.option("--label", "labels", metavar="KEY=VALUE", multiple=True, help="Only runs with this label; repeat it.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
-@_placed
+@placed
 def list_(
     state: str | None, pipeline: str | None, labels: tuple[str, ...], limit: int, output: str, **place: str | None
 ) -> None:
@@ -62,7 +62,7 @@ def list_(
     if state:
         states = [name for name, word in STATES.items() if word == state]
         wanted.append("(" + " OR ".join(f'state="{name}"' for name in states) + ")")
-    api, parent = _place(place)
+    api, parent = locate(place)
     found = [_summary(job) for job in islice(vertex.list_jobs(api, parent, " AND ".join(wanted)), limit)]
     if output == "json":
         click.echo(json.dumps(found, indent=2))
@@ -75,7 +75,7 @@ def list_(
 
 @runs.command("get")
 @_run
-@_placed
+@placed
 def get(run_id: str, output: str, **place: str | None) -> None:
     """Show a run: state, tasks, errors, metrics."""
     from kfx.submit import vertex
@@ -87,7 +87,7 @@ def get(run_id: str, output: str, **place: str | None) -> None:
 @runs.command("watch")
 @_run
 @_poll
-@_placed
+@placed
 def watch(run_id: str, poll_seconds: float, output: str, **place: str | None) -> None:
     """Follow a run until it ends. Exits with 0 when it succeeded, else with 1."""
     from kfx.cli._display import RunDisplay
@@ -105,7 +105,7 @@ def watch(run_id: str, poll_seconds: float, output: str, **place: str | None) ->
 @_run
 @click.option("--wait/--no-wait", default=False, help="Wait until it has stopped.")
 @_poll
-@_placed
+@placed
 def cancel(run_id: str, wait: bool, poll_seconds: float, output: str, **place: str | None) -> None:
     """Stop a run and its tasks."""
     from kfx.runs.vertex import ENDED
@@ -123,7 +123,7 @@ def cancel(run_id: str, wait: bool, poll_seconds: float, output: str, **place: s
 @_run
 @click.option("-p", "--parameter", "texts", metavar="NAME=VALUE", multiple=True, help="A changed parameter; repeat it.")
 @click.option("--job-id", help="The new run's id is this and the time. Default: the pipeline's name.")
-@_placed
+@placed
 def clone(run_id: str, texts: tuple[str, ...], job_id: str | None, output: str, **place: str | None) -> None:
     """Start a run again, with some parameters changed and all else the same."""
     from kfx.cli.parameters import check, parse
@@ -139,7 +139,7 @@ def clone(run_id: str, texts: tuple[str, ...], job_id: str | None, output: str, 
     _tell(vertex.create(api, job), output)
 
 
-def _place(place: dict[str, str | None]) -> tuple[Api, str]:
+def locate(place: dict[str, str | None]) -> tuple[Api, str]:
     """Returns Vertex's API and `projects/P/locations/L` of the options."""
     from kfx.gcp import Api
     from kfx.submit import vertex
@@ -156,10 +156,10 @@ def _named(run_id: str, place: dict[str, str | None]) -> tuple[Api, str]:
     """Returns Vertex's API and the resource name of a run; a full name needs no options."""
     parts = run_id.split("/")
     if len(parts) == 6 and parts[4] == "pipelineJobs":
-        return _place({**place, "project": parts[1], "region": parts[3]})[0], run_id
+        return locate({**place, "project": parts[1], "region": parts[3]})[0], run_id
     if len(parts) > 1:
         raise UsageError(f"The run {run_id!r} must be an id or projects/P/locations/L/pipelineJobs/ID.")
-    api, parent = _place(place)
+    api, parent = locate(place)
     return api, f"{parent}/pipelineJobs/{run_id}"
 
 

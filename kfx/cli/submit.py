@@ -1,100 +1,24 @@
-"""`kfx submit`: a pipeline to Vertex AI Pipelines."""
+"""`kfx submit`: a pipeline to Vertex AI Pipelines, now or on a schedule."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import json
-import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from kfx.cli import _submission as submission
+from kfx.cli._submission import Given
 from kfx.errors import UsageError
 
 if TYPE_CHECKING:
-    from kfx.cli.pipeline import Pipeline
     from kfx.gcp import Api
     from kfx.submit.job import Job
-
-_OPTIONS: list[Callable[[Any], Any]] = [
-    click.option("-p", "--parameter", "texts", metavar="NAME=VALUE", multiple=True, help="A pipeline parameter."),
-    click.option("--project", "--project-id", "project", help="Google Cloud project id."),
-    click.option("--region", help="Region of Vertex AI, such as europe-west4."),
-    click.option("--pipeline-root", metavar="gs://BUCKET/PATH", help="Where tasks write; a path alone with --bucket."),
-    click.option("--bucket", metavar="gs://BUCKET", help="Bucket of a --pipeline-root that is only a path."),
-    click.option("--service-account", help="Account that tasks run as."),
-    click.option("--network", help="VPC network: NAME or projects/NUMBER/global/networks/NAME."),
-    click.option("--reserved-ip-range", "reserved_ip_ranges", multiple=True, help="A reserved range of the network."),
-    click.option("--psc-network-attachment", help="Network attachment (Private Service Connect) instead of a network."),
-    click.option("--encryption-key", help="Cloud KMS key: projects/P/locations/R/keyRings/K/cryptoKeys/C."),
-    click.option("--label", "labels", metavar="KEY=VALUE", multiple=True, help="A label of the run; repeat it."),
-    click.option("--caching/--no-caching", default=None, help="Caching of all tasks; unset leaves what each says."),
-    click.option("--failure-policy", type=click.Choice(["slow", "fast"]), help="fast starts no task after a failure."),
-    click.option("--experiment", help="Vertex AI experiment that the run is recorded in; made if absent."),
-    click.option("--job-id", help="The run's id is this and the time, -YYYYmmddHHMMSS. Default: the pipeline's name."),
-    click.option("--pipeline-name", help="Another name for the pipeline."),
-    click.option("--display-name", help="The run's name in the console."),
-    click.option("--image", help="Image of kfx components, instead of BASE_KFX_IMAGE."),
-    click.option("--pipeline-container-version", help="Another tag of that image."),
-    click.option(
-        "--build",
-        "--build-pipeline-container",
-        "build",
-        metavar="[BOOLEAN]",
-        type=bool,
-        is_flag=False,
-        flag_value="true",
-        default=False,
-        help="Build and push that image first, from the working directory, unless nothing changed.",
-    ),
-    click.option("--wait/--no-wait", default=False, help="Wait for the end; exit 1 if it is not success."),
-    click.option("--poll-seconds", type=click.FloatRange(min=0.01), default=5.0, show_default=True, help="For --wait."),
-    click.option(
-        "--api-endpoint", help="Vertex AI's address, if not the public one: https://..., http://127.0.0.1:..."
-    ),
-    click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True),
-]
-
-
-@dataclass(frozen=True)
-class _Given:
-    """The options as given; `None` and empty mean not given."""
-
-    texts: tuple[str, ...]
-    project: str | None
-    region: str | None
-    pipeline_root: str | None
-    bucket: str | None
-    service_account: str | None
-    network: str | None
-    reserved_ip_ranges: tuple[str, ...]
-    psc_network_attachment: str | None
-    encryption_key: str | None
-    labels: tuple[str, ...]
-    caching: bool | None
-    failure_policy: Literal["slow", "fast"] | None
-    experiment: str | None
-    job_id: str | None
-    pipeline_name: str | None
-    display_name: str | None
-    image: str | None
-    pipeline_container_version: str | None
-    build: bool
-    wait: bool
-    poll_seconds: float
-    api_endpoint: str | None
-    output: str
-
-    flags: tuple[str, ...] = ()
-    """Words that no option took: parameters of the pipeline."""
-
-    own_flags: tuple[str, ...] = ()
-    """This command's flags, for messages."""
+    from kfx.submit.schedule import Schedule
 
 
 @click.command(
@@ -103,7 +27,7 @@ class _Given:
     options_metavar="",
 )
 @click.argument("pipeline", metavar="PIPELINE [OPTIONS] [--PARAMETER VALUE]...")
-@functools.partial(functools.reduce, lambda command, option: option(command), reversed(_OPTIONS))
+@functools.partial(functools.reduce, lambda command, option: option(command), reversed(submission.OPTIONS))
 @click.pass_context
 def submit(ctx: click.Context, /, pipeline: str, **options: Any) -> None:
     """Submit PIPELINE to Vertex AI Pipelines.
@@ -119,21 +43,50 @@ def submit(ctx: click.Context, /, pipeline: str, **options: Any) -> None:
     if pipeline.startswith("-"):
         raise UsageError(f"PIPELINE goes before its parameters: kfx submit PIPELINE {pipeline} ...")
     own = tuple(name for param in ctx.command.params for name in param.opts if name.startswith("--"))
-    given = _Given(**options, flags=tuple(ctx.args), own_flags=own)
+    given = Given(**options, flags=tuple(ctx.args), own_flags=own)
     click.echo(f"Compiling {pipeline}", err=True)
+    when = _when(given)
     job = _job(pipeline, given)
-    sys.exit(_send(job, given))
+    sys.exit(_run(job, given) if when is None else _schedule(job, when, given))
 
 
-def _job(reference: str, given: _Given) -> Job:
+def _when(given: Given) -> Schedule | None:
+    """The schedule, checked; None to run now."""
+    from kfx.submit.schedule import Schedule
+
+    if given.schedule is None:
+        for name in ("time_zone", "start_time", "end_time", "max_runs"):
+            if getattr(given, name):
+                raise UsageError(f"--{name.replace('_', '-')} belongs to a schedule: give --schedule CRON too.")
+        return None
+    if given.wait or given.experiment:
+        raise UsageError(f"A schedule takes no {'--wait' if given.wait else '--experiment'}: its runs start later.")
+    when = Schedule(
+        cron=given.schedule,
+        time_zone=given.time_zone or "",
+        start_time=given.start_time or "",
+        end_time=given.end_time or "",
+        max_runs=given.max_runs or 0,
+        max_concurrent_runs=given.max_concurrent_runs,
+    )
+    when.check()
+    return when
+
+
+def _job(reference: str, given: Given) -> Job:
     """Makes the run from the pipeline and the options, and checks all of it; nothing is created."""
-    from kfx.submit import experiment, vertex
+    from kfx.gcp import is_loopback
+    from kfx.submit import experiment, spec, vertex
     from kfx.submit import job as jobs
 
-    compiled = _resolve(reference, given)
-    values = _values(compiled, given)
+    compiled = submission.compile_given(reference, given)
+    values = submission.values(compiled, given)
+    spec.check_platforms(compiled.platforms)
+    spec.check_images(
+        compiled.spec, values, emulated=bool(given.api_endpoint) and is_loopback(given.api_endpoint or "")
+    )
     job = jobs.Job(
-        spec=_spec(compiled, given, values),
+        spec=compiled.spec,
         project=_needed(given.project, "project"),
         region=_needed(given.region, "region"),
         pipeline_root=_root(given),
@@ -146,88 +99,30 @@ def _job(reference: str, given: _Given) -> Job:
         failure_policy=given.failure_policy or "",
     )
     job.check()
-    compiled.checked(_filled(values, compiled, dataclasses.replace(job, network=given.network or "")))
+    compiled.checked(submission.filled(values, compiled, _own(job, given.network or "", given)))
     if given.experiment:
         experiment.check_name(given.experiment)
     network = given.network and vertex.full_network(given.network, job.project, given.api_endpoint or "")
     job = dataclasses.replace(job, network=network or "", reserved_ip_ranges=given.reserved_ip_ranges)
     job.check()
-    parameters, notes = compiled.checked(_filled(values, compiled, job))
+    parameters, notes = compiled.checked(submission.filled(values, compiled, _own(job, job.network, given)))
     for note in notes:
         click.echo(f"Note: {note}", err=True)
-    return dataclasses.replace(job, parameters=parameters)
+    return dataclasses.replace(job, parameters=parameters, spec=submission.pinned(job.spec, given))
 
 
-def _resolve(reference: str, given: _Given) -> Pipeline:
-    """Compiles the pipeline with the image the options name."""
-    from kfx.cli.pipeline import resolve
-    from kfx.submit import spec
-
-    image = given.image or os.environ.get("BASE_KFX_IMAGE")
-    if image and given.pipeline_container_version:
-        image = spec.with_tag(image, given.pipeline_container_version)
-    if given.build:
-        image = _build(image)
-    if image:
-        os.environ["BASE_KFX_IMAGE"] = image
-    compiled = resolve(reference)
-    renew = given.build or given.image or given.pipeline_container_version
-    return dataclasses.replace(compiled, spec=spec.with_image(compiled.spec, image)) if renew and image else compiled
-
-
-def _build(image: str | None) -> str:
-    """Builds and pushes the kfx image. Returns it by digest."""
-    from kfx.images import build as images
-    from kfx.images.engine import find_engine
-
-    if not image:
-        raise UsageError("--build needs a name for the image: --image REGISTRY/REPOSITORY/kfx:TAG, or BASE_KFX_IMAGE.")
-    engine = find_engine()
-    request = images.Request(tag=image.partition("@")[0])
-    built = images.build(request, engine, lambda line: click.echo(line, err=True))
-    pushed, sent = images.push(built, request.target, engine, lambda line: click.echo(line, err=True))
-    click.echo(f"{built.name} {built.how}, {'pushed' if sent else 'already pushed'}: {pushed.digest}", err=True)
-    return pushed.pinned
-
-
-def _spec(compiled: Pipeline, given: _Given, values: dict[str, Any]) -> dict[str, Any]:
-    """The specification as it is sent."""
-    from kfx.submit import spec
-
-    spec.check_platforms(compiled.platforms)
-    spec.check_images(compiled.spec, values)
-    changed = spec.with_caching(compiled.spec, given.caching)
-    return spec.with_name(changed, given.pipeline_name) if given.pipeline_name else changed
-
-
-def _values(compiled: Pipeline, given: _Given) -> dict[str, Any]:
-    """The parameters the user gave, as flags and as `-p`."""
-    from kfx.cli._flags import read_flags
-    from kfx.cli.parameters import parse
-
+def _own(job: Job, network: str, given: Given) -> dict[str, str]:
+    """What pipeline parameters of these names take from the run. The runs of a schedule have ids of Vertex's."""
     return {
-        **read_flags(given.flags, compiled.parameters, given.own_flags),
-        **parse(given.texts, compiled.spec),
-    }
-
-
-def _filled(values: dict[str, Any], compiled: Pipeline, job: Job) -> dict[str, Any]:
-    """Adds the run's own settings for parameters of their names without a value, and refuses a contradiction."""
-    own = {
         "project": job.project,
         "region": job.region,
         "location": job.region,
         "service_account": job.service_account,
-        "network": job.network,
+        "network": network,
         "bucket": "/".join(job.pipeline_root.split("/")[:3]),
         "pipeline_root": job.pipeline_root,
-        "job_id": job.job_id,
+        "job_id": "" if given.schedule else job.job_id,
     }
-    for name in ("project", "region"):
-        if name in compiled.parameters and values.get(name, own[name]) != own[name]:
-            raise UsageError(f"The pipeline's {name} is {values[name]!r} and the run's {own[name]!r}; they must agree.")
-    open_ = {name for name, parameter in compiled.parameters.items() if parameter.default in (None, "")}
-    return {**{name: value for name, value in own.items() if value and name in open_}, **values}
 
 
 def _needed(value: str | None, name: str) -> str:
@@ -236,7 +131,7 @@ def _needed(value: str | None, name: str) -> str:
     return value
 
 
-def _root(given: _Given) -> str:
+def _root(given: Given) -> str:
     """The pipeline root: a full one, or `BUCKET/PATH`, as the original KFX put it together."""
     root, bucket = given.pipeline_root or "", (given.bucket or "").rstrip("/")
     if bucket and not bucket.startswith("gs://"):
@@ -255,16 +150,24 @@ def _root(given: _Given) -> str:
     )
 
 
-def _send(job: Job, given: _Given) -> int:
+def _api(job: Job, given: Given) -> Api:
+    """Looks at the bucket, which must exist, and returns Vertex's API."""
+    from kfx.gcp import Api
+    from kfx.submit import vertex
+
+    api = Api(vertex.endpoint(job.region, given.api_endpoint or ""))
+    if warning := vertex.check_bucket(vertex.storage(), job):
+        click.echo(f"Note: {warning}", err=True)
+    return api
+
+
+def _run(job: Job, given: Given) -> int:
     """Creates the run, waits for it when asked to, and tells about it. Returns the exit code."""
     from kfx.cli._vertex import result as result_of
-    from kfx.gcp import Api
     from kfx.runs.vertex import console_url
     from kfx.submit import experiment, vertex
 
-    if warning := vertex.check_bucket(vertex.storage(), job):
-        click.echo(f"Note: {warning}", err=True)
-    api = Api(vertex.endpoint(job.region, given.api_endpoint or ""))
+    api = _api(job, given)
     if given.experiment:
         experiment.ensure(api, job.parent, given.experiment)
     made = vertex.create(api, job)
@@ -282,7 +185,7 @@ def _send(job: Job, given: _Given) -> int:
     return 0 if not given.wait or result["state"] == "succeeded" else 1
 
 
-def _watch(api: Api, job: Job, given: _Given) -> dict[str, Any]:
+def _watch(api: Api, job: Job, given: Given) -> dict[str, Any]:
     """Shows the run's tasks until it has ended."""
     from kfx.cli._display import RunDisplay
     from kfx.runs.vertex import read
@@ -294,3 +197,18 @@ def _watch(api: Api, job: Job, given: _Given) -> dict[str, Any]:
         except KeyboardInterrupt:
             click.echo(f"\nThe run goes on. Stop it with: kfx runs cancel {job.job_id}", err=True)
             raise
+
+
+def _schedule(job: Job, when: Schedule, given: Given) -> int:
+    """Creates the schedule and tells about it. Returns the exit code."""
+    from kfx.submit import schedule
+
+    api = _api(job, given)
+    made = schedule.create(api, when, job, given.display_name or given.job_id or job.spec["pipelineInfo"]["name"])
+    url = schedule.console_url(made["name"], job.project)
+    number = made["name"].rpartition("/")[2]
+    if given.output == "json":
+        click.echo(json.dumps({"schedule": number, "name": made["name"], "url": url, "cron": made["cron"]}, indent=2))
+    else:
+        click.echo(f"Created the schedule {number} ({made['cron']}): {url}")
+    return 0

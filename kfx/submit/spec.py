@@ -13,7 +13,8 @@ from typing import Any
 from kfx.errors import UsageError
 
 _KFX_COMMAND = "kfx.entrypoint"
-_NOT_PULLABLE = re.compile(r"^(localhost|127\.0\.0\.1|\[::1\]|host\.docker\.internal)(:\d+)?/")
+_THIS_MACHINE = re.compile(r"^(localhost|127\.0\.0\.1|\[::1\]|host\.docker\.internal)(:\d+)?/")
+_NO_REGISTRY = re.compile(r"^localhost/")
 _TAG = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
 _NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,127}$")
 
@@ -77,24 +78,26 @@ def with_caching(spec: Mapping[str, Any], caching: bool | None) -> dict[str, Any
     return changed
 
 
-def check_images(spec: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+def check_images(spec: Mapping[str, Any], values: Mapping[str, Any], *, emulated: bool = False) -> None:
     """Refuses images that only this machine has, in components and in parameters.
 
     Args:
         spec: The specification.
         values: The run's parameters; those left out have their defaults.
+        emulated: Whether the platform, too, is on this machine: then a registry here serves it.
 
     Raises:
         UsageError: An image's registry is this machine; the message has the ways out.
     """
+    refused = _NO_REGISTRY if emulated else _THIS_MACHINE
     for name, item in spec["root"].get("inputDefinitions", {}).get("parameters", {}).items():
         value = values.get(name, item.get("defaultValue"))
-        if isinstance(value, str) and _NOT_PULLABLE.match(value):
+        if isinstance(value, str) and refused.match(value):
             raise UsageError(f"{name} is {value}, which no cluster can pull. Give --{name.replace('_', '-')} IMAGE.")
     executors = _executors(spec)
     for component, item in spec.get("components", {}).items():
         image = executors.get(item.get("executorLabel", ""), {}).get("container", {}).get("image", "")
-        if _NOT_PULLABLE.match(image):
+        if refused.match(image):
             raise UsageError(
                 f"{component.removeprefix('comp-')} runs in {image}, which no cluster can pull. Build and push one "
                 "(kfx build && kfx push), then name it: --image IMAGE, or BASE_KFX_IMAGE in the environment or .env."

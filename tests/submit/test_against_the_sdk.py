@@ -19,7 +19,8 @@ from google_double import PROJECT_NUMBER, RUNNING, SUCCEEDED, GoogleDouble
 ACCOUNT = "vertex-ai@my-project.iam.gserviceaccount.com"
 NETWORK = f"projects/{PROJECT_NUMBER}/global/networks/my-network"
 SUBNETWORK = "my-project-subnet"
-IMAGE = "europe-west4-docker.pkg.dev/my-project/kfx/kfx:v0"
+IMAGE = "europe-west4-docker.pkg.dev/my-project/kfx/kfx"
+DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 
 ORIGINAL_FLAGS = [
     *("--bucket", "gs://bucket", "--pipeline-root", "my-pipeline-root", "--pipeline-name", "my-first-pipeline"),
@@ -34,10 +35,13 @@ ORIGINAL_FLAGS = [
 
 @pytest.fixture
 def settings(folder: Path, google: GoogleDouble, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the original left to .env and to its code: the image and the region."""
+    """What the original left to .env and to its code: the image and the region; and what `kfx push` recorded."""
     monkeypatch.setenv("KFX_API_ENDPOINT", google.url)
     monkeypatch.setenv("KFX_SUBMIT_POLL_SECONDS", "0.01")
-    (folder / ".env").write_text(f"BASE_KFX_IMAGE={IMAGE}\nKFX_REGION=europe-west4\n", encoding="utf-8")
+    (folder / ".env").write_text(f"BASE_KFX_IMAGE={IMAGE}:v0\nKFX_REGION=europe-west4\n", encoding="utf-8")
+    (folder / ".kfx").mkdir()
+    pushed = {tag: {"name": f"{IMAGE}:{tag}", "digest": DIGEST} for tag in ("v0", "v1")}
+    (folder / ".kfx" / "images.json").write_text(json.dumps(pushed), encoding="utf-8")
 
 
 @pytest.fixture
@@ -101,7 +105,7 @@ def test_the_original_command_line_submits(google: GoogleDouble) -> None:
     }
     assert spec["pipelineInfo"]["name"] == "my-first-pipeline"
     executors = spec["deploymentSpec"]["executors"]
-    assert executors["exec-train-custom-container"]["container"]["image"] == IMAGE.replace(":v0", ":v1")
+    assert executors["exec-train-custom-container"]["container"]["image"] == f"{IMAGE}@{DIGEST}"
     tasks = spec["components"]["comp-exit-handler-1"]["dag"]["tasks"].values()
     assert not any(task["cachingOptions"].get("enableCache") for task in tasks)
     assert [(request.method, request.path) for request in google.sent] == [
@@ -173,7 +177,7 @@ def test_caching_is_the_sdks_but_for_the_exit_task(
         pipeline_root="gs://bucket/r",
         enable_caching=caching,
     )
-    theirs = json.loads(json.dumps(job.to_dict()["pipelineSpec"]))
+    theirs = json.loads(json.dumps(job.to_dict()["pipelineSpec"]).replace(f"{IMAGE}:v0", f"{IMAGE}@{DIGEST}"))
     ours = google.created.body["pipelineSpec"]
     assert theirs["root"]["dag"]["tasks"]["notify-email"].pop("cachingOptions") == {"enableCache": caching}
     assert ours["root"]["dag"]["tasks"]["notify-email"].pop("cachingOptions") == {"enableCache": False}

@@ -188,7 +188,8 @@ def test_an_image_only_this_machine_has_is_refused(project: Path, google: Google
     message = refused("local.py", *RUN, "-p", "name=x")
     assert re.search(r"train-test-split runs in localhost/kfx:\S+, which no cluster can pull", message)
     CliRunner().invoke(kfx_, ["compile", "local.py", "-o", "local.yaml"], catch_exceptions=False)
-    submit("local.yaml", *RUN, "-p", "name=x", "--image=reg.example/kfx:v0", "--pipeline-container-version=v2")
+    tagged = ["--image=reg.example/kfx:v0", "--pipeline-container-version=v2", "--no-pin"]
+    submit("local.yaml", *RUN, "-p", "name=x", *tagged)
     (executor,) = google.created.body["pipelineSpec"]["deploymentSpec"]["executors"].values()
     assert executor["container"]["image"] == "reg.example/kfx:v2"
 

@@ -1,0 +1,216 @@
+"""What `kfx submit` is given, and the compiled pipeline and parameters it makes of that, whatever the platform."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from kfx.errors import TransientError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kfx.cli.pipeline import Pipeline
+
+OPTIONS: list[Callable[[Any], Any]] = [
+    click.option("-p", "--parameter", "texts", metavar="NAME=VALUE", multiple=True, help="A pipeline parameter."),
+    click.option("--project", "--project-id", "project", help="Google Cloud project id."),
+    click.option("--region", help="Region of Vertex AI, such as europe-west4."),
+    click.option("--pipeline-root", metavar="gs://BUCKET/PATH", help="Where tasks write; a path alone with --bucket."),
+    click.option("--bucket", metavar="gs://BUCKET", help="Bucket of a --pipeline-root that is only a path."),
+    click.option("--service-account", help="Account that tasks run as."),
+    click.option("--network", help="VPC network: NAME or projects/NUMBER/global/networks/NAME."),
+    click.option("--reserved-ip-range", "reserved_ip_ranges", multiple=True, help="A reserved range of the network."),
+    click.option("--psc-network-attachment", help="Network attachment (Private Service Connect) instead of a network."),
+    click.option("--encryption-key", help="Cloud KMS key: projects/P/locations/R/keyRings/K/cryptoKeys/C."),
+    click.option("--label", "labels", metavar="KEY=VALUE", multiple=True, help="A label of the run; repeat it."),
+    click.option("--caching/--no-caching", default=None, help="Caching of all tasks; unset leaves what each says."),
+    click.option("--failure-policy", type=click.Choice(["slow", "fast"]), help="fast starts no task after a failure."),
+    click.option("--experiment", help="Experiment that the run is recorded in; made if absent."),
+    click.option("--job-id", help="The run's id is this and the time, -YYYYmmddHHMMSS. Default: the pipeline's name."),
+    click.option("--pipeline-name", help="Another name for the pipeline."),
+    click.option("--display-name", help="The run's name in the console."),
+    click.option("--image", help="Image of kfx components, instead of BASE_KFX_IMAGE."),
+    click.option("--pipeline-container-version", help="Another tag of that image."),
+    click.option(
+        "--build",
+        "--build-pipeline-container",
+        "build",
+        metavar="[BOOLEAN]",
+        type=bool,
+        is_flag=False,
+        flag_value="true",
+        default=False,
+        help="Build and push that image first, from the working directory, unless nothing changed.",
+    ),
+    click.option("--pin/--no-pin", default=True, show_default=True, help="Submit kfx images by digest, not by tag."),
+    click.option("--schedule", metavar="CRON", help="Start a run at these times: '0 6 * * 1-5'. See kfx schedules."),
+    click.option("--time-zone", help="Of the schedule, such as Europe/Berlin. Default: UTC."),
+    click.option("--start-time", help="No scheduled run before it: 2026-12-01T06:00:00Z."),
+    click.option("--end-time", help="No scheduled run after it."),
+    click.option("--max-runs", type=click.IntRange(min=1), help="Scheduled runs in all."),
+    click.option("--max-concurrent-runs", type=click.IntRange(min=1), default=1, show_default=True),
+    click.option("--wait/--no-wait", default=False, help="Wait for the end; exit 1 if it is not success."),
+    click.option("--poll-seconds", type=click.FloatRange(min=0.01), default=5.0, show_default=True, help="For --wait."),
+    click.option(
+        "--api-endpoint", help="Vertex AI's address, if not the public one: https://..., http://127.0.0.1:..."
+    ),
+    click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True),
+]
+
+
+@dataclass(frozen=True)
+class Given:
+    """The options as given; `None` and empty mean not given. Their help texts describe them."""
+
+    texts: tuple[str, ...]
+    project: str | None
+    region: str | None
+    pipeline_root: str | None
+    bucket: str | None
+    service_account: str | None
+    network: str | None
+    reserved_ip_ranges: tuple[str, ...]
+    psc_network_attachment: str | None
+    encryption_key: str | None
+    labels: tuple[str, ...]
+    caching: bool | None
+    failure_policy: Literal["slow", "fast"] | None
+    experiment: str | None
+    job_id: str | None
+    pipeline_name: str | None
+    display_name: str | None
+    image: str | None
+    pipeline_container_version: str | None
+    build: bool
+    pin: bool
+    schedule: str | None
+    time_zone: str | None
+    start_time: str | None
+    end_time: str | None
+    max_runs: int | None
+    max_concurrent_runs: int
+    wait: bool
+    poll_seconds: float
+    api_endpoint: str | None
+    output: str
+
+    flags: tuple[str, ...] = ()
+    """Words that no option took: parameters of the pipeline."""
+
+    own_flags: tuple[str, ...] = ()
+    """This command's flags, for messages."""
+
+
+def compile_given(reference: str, given: Given) -> Pipeline:
+    """Compiles the pipeline with the image and the name the options give it.
+
+    Args:
+        reference: PIPELINE of the command line.
+        given: The options.
+
+    Raises:
+        UsageError: There is no such pipeline, or it does not compile, or the image or name is none.
+    """
+    from kfx.cli.pipeline import resolve
+    from kfx.submit import spec
+
+    image = given.image or os.environ.get("BASE_KFX_IMAGE")
+    if image and given.pipeline_container_version:
+        image = spec.with_tag(image, given.pipeline_container_version)
+    if given.build:
+        image = _build(image)
+    if image:
+        os.environ["BASE_KFX_IMAGE"] = image
+    compiled = resolve(reference)
+    changed = compiled.spec
+    if image and (given.build or given.image or given.pipeline_container_version):
+        changed = spec.with_image(changed, image)
+    if given.pipeline_name:
+        changed = spec.with_name(changed, given.pipeline_name)
+    return dataclasses.replace(compiled, spec=spec.with_caching(changed, given.caching))
+
+
+def _build(image: str | None) -> str:
+    """Builds and pushes the kfx image. Returns it by digest."""
+    from kfx.images import build as images
+    from kfx.images.engine import find_engine
+
+    if not image:
+        raise UsageError("--build needs a name for the image: --image REGISTRY/REPOSITORY/kfx:TAG, or BASE_KFX_IMAGE.")
+    engine = find_engine()
+    request = images.Request(tag=image.partition("@")[0])
+    built = images.build(request, engine, lambda line: click.echo(line, err=True))
+    pushed, sent = images.push(built, request.target, engine, lambda line: click.echo(line, err=True))
+    click.echo(f"{built.name} {built.how}, {'pushed' if sent else 'already pushed'}: {pushed.digest}", err=True)
+    return pushed.pinned
+
+
+def values(compiled: Pipeline, given: Given) -> dict[str, Any]:
+    """Returns the parameters the user gave, as flags and as `-p`.
+
+    Raises:
+        UsageError: A name is unknown or a value is of another type.
+    """
+    from kfx.cli._flags import read_flags
+    from kfx.cli.parameters import parse
+
+    return {
+        **read_flags(given.flags, compiled.parameters, given.own_flags),
+        **parse(given.texts, compiled.spec),
+    }
+
+
+def filled(found: Mapping[str, Any], compiled: Pipeline, own: Mapping[str, str]) -> dict[str, Any]:
+    """Adds the run's own settings for parameters of their names without a value, and refuses a contradiction.
+
+    Args:
+        found: The parameters the user gave.
+        compiled: The pipeline.
+        own: The run's project, region and so on.
+
+    Raises:
+        UsageError: The user gave the pipeline another project or region than the run.
+    """
+    for name in ("project", "region"):
+        if name in compiled.parameters and found.get(name, own[name]) != own[name]:
+            raise UsageError(f"The pipeline's {name} is {found[name]!r} and the run's {own[name]!r}; they must agree.")
+    open_ = {name for name, parameter in compiled.parameters.items() if parameter.default in (None, "")}
+    return {**{name: value for name, value in own.items() if value and name in open_}, **found}
+
+
+def pinned(spec: Mapping[str, Any], given: Given) -> dict[str, Any]:
+    """Returns the specification with every kfx image by digest, unless --no-pin.
+
+    A tag can move between the submission and the run, or the next run of a schedule. What `kfx push` recorded here is
+    taken as it is; other names are looked up in their registry. Towards an emulator of the platform on this machine a
+    registry out of reach is only noted.
+
+    Raises:
+        UsageError: The registry holds no such image.
+        TransientError: It cannot be reached.
+    """
+    from kfx.gcp import is_loopback
+    from kfx.images.pin import recorded, with_digests
+    from kfx.images.reference import Reference
+    from kfx.images.registry import digest_of
+
+    if not given.pin:
+        return dict(spec)
+    pushed = {entry.name: entry.digest for entry in recorded().values()}
+
+    def digest(name: Reference) -> str | None:
+        return pushed.get(str(name)) or digest_of(name)
+
+    try:
+        return with_digests(spec, digest=digest)
+    except TransientError as error:
+        if given.api_endpoint and is_loopback(given.api_endpoint):
+            click.echo(f"Note: {error} Images are submitted by tag.", err=True)
+            return dict(spec)
+        raise TransientError(f"{error} Without it there is no digest; --no-pin submits the tag as it is.") from error

@@ -1,0 +1,116 @@
+"""A submitted specification carries digests: a tag can move before the run, or before a schedule's next one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from google_double import GoogleDouble
+
+from kfx.cli.main import kfx_
+from kfx.errors import TransientError, UsageError
+
+DIGEST = f"sha256:{'0123456789abcdef' * 4}"
+PIPELINE = """
+from kfp import dsl
+from kfx.components import evaluate, train_test_split
+
+@dsl.component(base_image="python:3.12")
+def own(name: str):
+    print(name)
+
+@dsl.pipeline(name="pinned")
+def pinned(source: str = "x"):
+    own(name=source)
+    train_test_split(source=source)
+"""
+
+
+@pytest.fixture
+def registry() -> Iterator[str]:
+    """A registry (OCI distribution API) that holds kfx:1.0 and nothing else."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            found = self.path == "/v2/team/kfx/manifests/1.0"
+            self.send_response(200 if found else 404)
+            if found:
+                self.send_header("Docker-Content-Digest", DIGEST)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"localhost:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def project(folder: Path, google: GoogleDouble, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("KFX_API_ENDPOINT", google.url)
+    (folder / "pinned.py").write_text(PIPELINE, encoding="utf-8")
+    CliRunner().invoke(kfx_, ["compile", "pinned.py", "-o", "pinned.yaml"], catch_exceptions=False)
+    return folder
+
+
+def submit(*arguments: str) -> Result:
+    run = ["--project=my-project", "--region=europe-west4", "--pipeline-root=gs://bucket/root"]
+    return CliRunner().invoke(kfx_, ["submit", "pinned.yaml", *run, *arguments], catch_exceptions=False)
+
+
+def images(google: GoogleDouble) -> dict[str, str]:
+    executors = google.created.body["pipelineSpec"]["deploymentSpec"]["executors"]
+    return {name: executor["container"]["image"] for name, executor in executors.items()}
+
+
+@pytest.mark.usefixtures("project")
+def test_kfx_images_are_submitted_by_digest(google: GoogleDouble, registry: str) -> None:
+    """Also in a file compiled before; the user's own components are theirs."""
+    submit(f"--image={registry}/team/kfx:1.0")
+    assert images(google) == {
+        "exec-own": "python:3.12",
+        "exec-train-test-split": f"{registry}/team/kfx@{DIGEST}",
+    }
+
+
+@pytest.mark.usefixtures("project")
+def test_an_image_the_registry_lacks_is_refused(google: GoogleDouble, registry: str) -> None:
+    """The run would fail minutes later with an image pull error."""
+    with pytest.raises(UsageError, match=r"holds no image .*kfx:2\.0"):
+        submit(f"--image={registry}/team/kfx:2.0")
+    assert not google.of("POST", "")
+
+
+def test_what_was_pushed_here_is_not_looked_up(project: Path, google: GoogleDouble) -> None:
+    """`kfx push` recorded the digest; the registry need not be in reach."""
+    pushed = {"full": {"name": "reg.invalid/team/kfx:1.0", "digest": DIGEST}}
+    (project / ".kfx").mkdir()
+    (project / ".kfx" / "images.json").write_text(json.dumps(pushed), encoding="utf-8")
+    submit("--image=reg.invalid/team/kfx:1.0")
+    assert images(google)["exec-train-test-split"] == f"reg.invalid/team/kfx@{DIGEST}"
+
+
+@pytest.mark.usefixtures("project")
+def test_a_registry_out_of_reach_is_noted_for_an_emulator_and_refused_otherwise(google: GoogleDouble) -> None:
+    """Towards Google nothing is sent by tag unless --no-pin says so."""
+    done = submit("--image=reg.invalid/team/kfx:1.0")
+    assert "reg.invalid cannot be reached" in done.stderr
+    assert images(google)["exec-train-test-split"] == "reg.invalid/team/kfx:1.0"
+    with pytest.raises(TransientError, match="--no-pin submits the tag"):
+        submit("--image=reg.invalid/team/kfx:1.0", "--api-endpoint=https://vertex.invalid")
+
+
+@pytest.mark.usefixtures("project")
+def test_a_loopback_registry_is_not_googles(registry: str) -> None:
+    """Vertex cannot pull from this machine."""
+    with pytest.raises(UsageError, match="no cluster can pull"):
+        submit(f"--image={registry}/team/kfx:1.0", "--api-endpoint=https://vertex.invalid")
