@@ -65,14 +65,13 @@ def notify_email(
     params |= {"email_addresses": recipients, "bcc": bcc}
     secrets = {"username": username, "password": password}
     told = one("mail", params, secrets, message=text, on_failure_only=on_failure_only)
+    policy = {"on_delivery_error": on_delivery_error, "decrypt_fn": decrypt_fn, "state_dir": state_dir}
     announce(
         status,
         [told],
         pipeline=run_name,
         run_id=run_id,
-        on_delivery_error=on_delivery_error,
-        decrypt_fn=decrypt_fn,
         message_path=message.path,
         report_path=report.path,
-        state_dir=state_dir,
+        **policy,
     )
