@@ -63,6 +63,10 @@ class GoogleDouble:
             ("GET", r"/v1/(projects/[^/]+/locations/[^/]+/pipelineJobs/[^/:]+)$", self._get_job),
             ("POST", r"/v1/(.*/pipelineJobs/[^/:]+):cancel$", self._cancel_job),
             ("POST", f"{parent}/metadataStores$", self._create("metadataStores", "metadataStoreId", done=True)),
+            ("POST", f"{parent}/schedules$", self._create_schedule),
+            ("GET", f"{parent}/schedules$", self._list("schedules")),
+            ("POST", r"/v1/(projects/.*/schedules/\d+):(pause|resume)$", self._set_schedule),
+            ("DELETE", r"/v1/(projects/.*/schedules/\d+)$", self._delete),
             ("POST", r"/v1/(.*/metadataStores/default)/contexts$", self._create("contexts", "contextId")),
             ("POST", r"/v1/(.*/contexts/[^/:]+):addContextChildren$", self._add_children),
             ("GET", r"/storage/v1/b/([^/]+)$", self._bucket),
@@ -125,6 +129,22 @@ class GoogleDouble:
         self._get(sent, found)["state"] = "PIPELINE_STATE_CANCELLING"
         self.states = []
         return {}
+
+    def _create_schedule(self, sent: Sent, found: re.Match[str]) -> dict[str, Any]:
+        if "displayName" in sent.body["createPipelineJobRequest"]["pipelineJob"]:
+            raise RefusalError(400, "the service names the runs of a schedule")
+        name = f"{_numbered(found[1])}/schedules/{1000 + len(self.resources)}"
+        self.resources[name] = {**sent.body, "name": name, "state": "ACTIVE"}
+        return self.resources[name]
+
+    def _set_schedule(self, sent: Sent, found: re.Match[str]) -> dict[str, Any]:
+        self._get(sent, found)["state"] = "PAUSED" if found[2] == "pause" else "ACTIVE"
+        return {}
+
+    def _delete(self, sent: Sent, found: re.Match[str]) -> dict[str, Any]:
+        name = self._get(sent, found)["name"]
+        del self.resources[name]
+        return {"name": f"{name}/operations/1", "done": True}
 
     def _get(self, sent: Sent, found: re.Match[str]) -> dict[str, Any]:
         name = _numbered(found[1])
