@@ -8,7 +8,7 @@ Use it on Vertex AI and on open-source KFP alike, in place of VertexNotification
         ...
 """
 
-from typing import List
+from typing import Any, Dict, List
 
 from kfp import dsl
 from kfp.dsl import Artifact, Markdown, Output
@@ -61,11 +61,12 @@ def notify_email(
     """
     from kfx.notify import announce, one
 
-    params = {"server_host": smtp_host, "server_port": smtp_port, "security": security, "sender_address": sender}
-    params |= {"email_addresses": recipients, "bcc": bcc}
-    secrets = {"username": username, "password": password}
-    told = one("mail", params, secrets, message=text, on_failure_only=on_failure_only)
-    policy = {"on_delivery_error": on_delivery_error, "decrypt_fn": decrypt_fn, "state_dir": state_dir}
+    server = {"server_host": smtp_host, "server_port": smtp_port, "security": security, "sender_address": sender}
+    params = {**server, "email_addresses": recipients, "bcc": bcc}
+    told = one(
+        "mail", params, {"username": username, "password": password}, message=text, on_failure_only=on_failure_only
+    )
+    policy: Dict[str, Any] = {"on_delivery_error": on_delivery_error, "decrypt_fn": decrypt_fn, "state_dir": state_dir}
     announce(
         status,
         [told],

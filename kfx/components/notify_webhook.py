@@ -62,7 +62,7 @@ def notify_webhook(
     params = {"method": method, "headers": headers, "override_body": override_body, "format": format}
     secrets = {"url": url, "bearer_token": bearer_token, "signing_secret": signing_secret}
     told = one("webhook", params, secrets, message=text, on_failure_only=on_failure_only)
-    policy = {"on_delivery_error": on_delivery_error, "decrypt_fn": decrypt_fn, "state_dir": state_dir}
+    policy: Dict[str, Any] = {"on_delivery_error": on_delivery_error, "decrypt_fn": decrypt_fn, "state_dir": state_dir}
     announce(
         status,
         [told],

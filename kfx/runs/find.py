@@ -88,8 +88,9 @@ def local_previous(run: Run, file: Path) -> State | None:
             other = local.load(path)
         except (OSError, ValueError, json.JSONDecodeError):
             continue  # half-written by another run, or nothing of ours
-        if other.pipeline == run.pipeline and (other.started_at or 0) < (run.started_at or time.time()):
-            older.append((other.started_at or 0, "failed" if other.failed_tasks else "succeeded"))
+        began = other.started_at or 0.0
+        if other.pipeline == run.pipeline and began < (time.time() if run.started_at is None else run.started_at):
+            older.append((began, "failed" if other.failed_tasks else "succeeded"))
     return max(older, default=(0, None), key=lambda pair: pair[0])[1]
 
 
