@@ -62,10 +62,8 @@ def notify_email(
     from kfx.notify import announce, one
 
     server = {"server_host": smtp_host, "server_port": smtp_port, "security": security, "sender_address": sender}
-    params = {**server, "email_addresses": recipients, "bcc": bcc}
-    told = one(
-        "mail", params, {"username": username, "password": password}, message=text, on_failure_only=on_failure_only
-    )
+    login = {"username": username, "password": password}
+    told = one("mail", {**server, "email_addresses": recipients, "bcc": bcc}, login, text, on_failure_only)
     policy: Dict[str, Any] = {"on_delivery_error": on_delivery_error, "decrypt_fn": decrypt_fn, "state_dir": state_dir}
     announce(
         status,

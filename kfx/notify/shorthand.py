@@ -14,7 +14,6 @@ def one(
     kind: str,
     params: Mapping[str, Any],
     secrets: Mapping[str, str],
-    *,
     message: str = "",
     on_failure_only: bool = False,
     severity: str = "info",
