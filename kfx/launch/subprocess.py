@@ -125,6 +125,10 @@ class SubprocessLauncher:
                 child.wait(GRACE_S)
             _signal_group(child, signal.SIGKILL)
             child.wait()
+        if self.cancelled:
+            # What the task started may have outlived it: the group exists as long as one member does.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
         if child.stdout:
             child.stdout.close()
         with self._lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -43,10 +44,12 @@ def test_bytes_that_are_not_utf8_do_not_stop_a_task(tmp_path: Path) -> None:
 
 
 def test_cancel_ends_the_child_and_what_it_started(tmp_path: Path) -> None:
-    """Cancelling reaches the whole process group: a grandchild that would outlive its parent is gone too."""
+    """Cancelling reaches the whole process group: a grandchild that ignores SIGTERM is gone too."""
     code = (
         "import subprocess, sys, time\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "deaf = 'import signal, time; signal.signal(15, signal.SIG_IGN); print(0, flush=True); time.sleep(600)'\n"
+        "child = subprocess.Popen([sys.executable, '-c', deaf], stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()\n"
         "print(child.pid, flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -59,7 +62,7 @@ def test_cancel_ends_the_child_and_what_it_started(tmp_path: Path) -> None:
     with pytest.raises(InterruptedError):
         launcher.run(_task(tmp_path, code), on_line)
     assert len(pids) == 1
-    assert not _alive(pids[0])
+    assert _gone(pids[0])
 
 
 def test_nothing_starts_after_cancel(tmp_path: Path) -> None:
@@ -71,12 +74,16 @@ def test_nothing_starts_after_cancel(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def _alive(pid: int) -> bool:
-    """Whether a process runs; a zombie that nobody has reaped yet does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+def _gone(pid: int) -> bool:
+    """Waits for a process to end; a zombie that nobody has reaped yet has."""
+    for _ in range(600):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_a_program_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
