@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import subprocess
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from kfx.images.build import Request
 from kfx.images.engine import Engine, find_engine
+
+from ..conftest import absent
 
 DOCKERFILE = """\
 ARG BASE
@@ -64,8 +69,6 @@ def request_for(folder: Path, container_engine: str) -> Callable[..., Request]:
 @pytest.fixture(scope="session")
 def registry() -> str:
     """Host and port of an OCI registry on loopback: KFX_TEST_REGISTRY, by default 127.0.0.1:5000."""
-    from tests.conftest import absent
-
     address = os.environ.get("KFX_TEST_REGISTRY", "127.0.0.1:5000")
     try:
         with urllib.request.urlopen(f"http://{address}/v2/", timeout=5):
@@ -73,3 +76,17 @@ def registry() -> str:
     except (OSError, urllib.error.HTTPError) as error:
         absent(f"no registry answers at {address} ({error})")
     return address
+
+
+@pytest.fixture(autouse=True)
+def _leave_no_test_images() -> Iterator[None]:
+    """Removes what a test built; a machine's disk is not a bin."""
+    yield
+    if not (found := shutil.which("docker") or shutil.which("podman")):
+        return
+    listed = subprocess.run(
+        [found, "images", "--format", "{{.Repository}}:{{.Tag}}"], capture_output=True, text=True, check=False
+    )
+    names = [line for line in listed.stdout.split() if re.search(r"/kfx-test(/|:|-sent:)", line)]
+    if names:
+        subprocess.run([found, "rmi", "--force", *names], capture_output=True, check=False)

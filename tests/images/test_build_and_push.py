@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import uuid
@@ -214,17 +213,3 @@ def test_kfx_build_ends_with_the_codes_of_the_program(request_for: Ask, engine: 
     assert "failed with exit code" in broken.stderr.splitlines()[-1]
     assert "no target 'nope'" in wrong.stderr
     assert "is not on this machine. Build it: kfx build" in absent.stderr
-
-
-@pytest.fixture(autouse=True)
-def _leave_no_test_images() -> object:
-    """Removes what a test built; a machine's disk is not a bin."""
-    yield
-    if not (found := shutil.which("docker") or shutil.which("podman")):
-        return
-    listed = subprocess.run(
-        [found, "images", "--format", "{{.Repository}}:{{.Tag}}"], capture_output=True, text=True, check=False
-    )
-    names = [line for line in listed.stdout.split() if "/kfx-test/" in line or "/kfx-test:" in line]
-    if names:
-        subprocess.run([found, "rmi", "--force", *names], capture_output=True, check=False)

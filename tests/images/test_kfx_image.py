@@ -1,0 +1,159 @@
+"""The kfx image itself: built by `kfx build`, run without root and with nothing to write to but /tmp."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import kfx.components
+from kfx.images.build import Built, Request, build
+from kfx.images.engine import find_engine
+
+from ..conftest import REPOSITORY, absent
+
+BUDGET_BYTES = {"slim": 1.1e9, "full": 3.1e9}
+"""What docs/images.md promises, uncompressed, on python:3.12-slim-trixie or a base of its size."""
+
+
+@pytest.fixture(scope="module", params=["slim", "full"])
+def image(request: pytest.FixtureRequest, container_engine: str) -> Built:
+    """Each target of the Dockerfile; what an earlier run built of the same content is found again."""
+    asked = os.environ.get("KFX_TEST_IMAGES", "slim,full" if os.environ.get("KFX_REQUIRE_ALL") == "1" else "")
+    if request.param not in asked.split(","):
+        absent(f"the {request.param} image takes minutes to build (KFX_TEST_IMAGES=slim,full builds it)")
+    wanted = Request(
+        folder=REPOSITORY,
+        target=request.param,
+        tag=f"localhost/kfx-image-test:{request.param}",
+        build_args={"BASE": container_engine},
+        options=tuple(os.environ.get("KFX_TEST_BUILD_ARGS", "").split()),
+    )
+    return build(wanted, find_engine(os.environ.get("KFX_TEST_ENGINE", "")), print)
+
+
+@pytest.fixture(scope="module")
+def program(image: Built) -> str:
+    """The engine's program; the image is there."""
+    return find_engine(os.environ.get("KFX_TEST_ENGINE", "")).program
+
+
+def run(program: str, image: Built, *command: str) -> str:
+    """Runs a command as a locked-down cluster would, and returns its output. A failure shows it."""
+    confined = ["--network=none", "--read-only", "--tmpfs=/tmp:rw,mode=1777", "--cap-drop=all"]
+    # Without --rm: podman's Docker API may remove a short container before its exit code is read.
+    created = subprocess.run(
+        [program, "create", *confined, str(image.content), *command], capture_output=True, text=True, check=True
+    )
+    container = created.stdout.strip()
+    try:
+        subprocess.run([program, "start", container], capture_output=True, check=True)
+        waited = subprocess.run([program, "wait", container], capture_output=True, text=True, check=True)
+        logs = subprocess.run([program, "logs", container], capture_output=True, text=True, check=True)
+    finally:
+        subprocess.run([program, "rm", "--force", container], capture_output=True, check=True)
+    assert waited.stdout.strip() == "0", logs.stdout + logs.stderr
+    return logs.stdout
+
+
+def target(image: Built) -> str:
+    return "slim" if image.name.tag == "slim" else "full"
+
+
+def imports_of_the_bodies(group: str) -> list[str]:
+    """Every import statement in the bodies of the components of a group; the full image serves slim ones, too."""
+    lines = []
+    for name in kfx.components.__all__:
+        source = (Path(kfx.components.__file__).parent / f"{name}.py").read_text()
+        if group == "slim" and '@component("full")' in source:
+            continue
+        bodies = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+        statements = [each for body in bodies for each in ast.walk(body)]
+        lines += [ast.unparse(each) for each in statements if isinstance(each, (ast.Import, ast.ImportFrom))]
+    return lines
+
+
+def test_it_is_within_its_budget(image: Built) -> None:
+    """The size docs/images.md promises."""
+    assert image.size_bytes
+    assert image.size_bytes <= BUDGET_BYTES[target(image)]
+
+
+def test_it_runs_without_root_and_writes_only_to_tmp(image: Built, program: str) -> None:
+    """Numeric user, a writable /tmp, and nothing else."""
+    user = run(
+        program, image, "sh", "-c", "id -u; touch /tmp/x && echo tmp; touch /opt/kfx/x 2>/dev/null || echo sealed"
+    )
+
+    assert user.split() == ["65532", "tmp", "sealed"]
+
+
+def test_its_packages_fit_each_other(image: Built, program: str) -> None:
+    """`pip check`; the locked scikit-learn is the minor that Vertex serves."""
+    said = run(
+        program, image, "sh", "-c", "python3 -m pip check && python3 -c 'import sklearn; print(sklearn.__version__)'"
+    )
+
+    assert said.startswith("No broken requirements found.\n1.6.")
+
+
+def test_every_component_of_its_group_finds_what_it_imports(image: Built, program: str) -> None:
+    """The import statements of all bodies run, as in a task: under kfp's runtime mode."""
+    statements = imports_of_the_bodies(target(image))
+    assert statements
+
+    run(program, image, "env", "_KFP_RUNTIME=true", "python3", "-W", "ignore", "-c", "\n".join(statements))
+
+
+def test_no_compiler_no_cache_and_no_secret_stays_behind(image: Built, program: str) -> None:
+    """Building tools and package caches stay in the build's own stages."""
+    found = run(
+        program,
+        image,
+        "sh",
+        "-c",
+        "command -v gcc g++ cc; ls -d /src /wheels /root/.cache /var/lib/apt/lists/*Packages* 2>/dev/null;"
+        " find / -xdev -name '.env*' -o -xdev -name pip.conf -o -xdev -name 'ca.pem' 2>/dev/null; true",
+    )
+
+    assert found == ""
+
+
+def test_tfdv_is_in_the_full_image_only(image: Built, program: str) -> None:
+    """The slim image knows no TensorFlow; in the full one TFDV describes a table on Beam's direct runner."""
+    if target(image) == "slim":
+        said = run(program, image, "python3", "-c", "import importlib.util as u; print(u.find_spec('tensorflow'))")
+        assert said == "None\n"
+        return
+    script = (
+        "import pandas as pd, tensorflow_data_validation as tfdv\n"
+        "from apache_beam.options.pipeline_options import PipelineOptions\n"
+        "pd.DataFrame({'a': [1, 2, 3]}).to_csv('/tmp/t.csv', index=False)\n"
+        "options = PipelineOptions(['--runner=DirectRunner'])\n"
+        "made = tfdv.generate_statistics_from_csv('/tmp/t.csv', pipeline_options=options)\n"
+        "print(made.datasets[0].num_examples)\n"
+    )
+    assert run(program, image, "python3", "-W", "ignore", "-c", script).split()[-1] == "3"
+
+
+def test_sklearn_train_runs_with_each_task_in_it(image: Built, tmp_path: Path) -> None:
+    """`kfx run --on docker`: split, statistics, training, evaluation and the exit task, each in a container."""
+    images = {"BASE_KFX_IMAGE": str(image.name), "BASE_KFX_SLIM_IMAGE": str(image.name)}
+    done = subprocess.run(
+        [sys.executable, "-m", "kfx.cli.main", "run", "sklearn_train", "--on", "docker", "--output", "json"],
+        cwd=tmp_path,
+        env={**os.environ, **images},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(done.stdout)
+    assert result["state"] == "succeeded"
+    assert result["metrics"]["accuracy"] > 0.9
