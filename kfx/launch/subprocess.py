@@ -115,6 +115,7 @@ class SubprocessLauncher:
             self._children.add(child)
         if self.cancelled:
             _signal_group(child, signal.SIGTERM)
+        threading.Thread(target=_end_with_its_leader, args=[child], daemon=True).start()
         return child
 
     def _forget(self, child: subprocess.Popen[str]) -> None:
@@ -125,10 +126,6 @@ class SubprocessLauncher:
                 child.wait(GRACE_S)
             _signal_group(child, signal.SIGKILL)
             child.wait()
-        if self.cancelled:
-            # What the task started may have outlived it: the group exists as long as one member does.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
         if child.stdout:
             child.stdout.close()
         with self._lock:
@@ -151,7 +148,13 @@ def _with_python(command: Sequence[str], python: str) -> list[str]:
     return [*head, *command[_SCRIPT_PARTS:]]
 
 
+def _end_with_its_leader(child: subprocess.Popen[str]) -> None:
+    """Ends what a task left running when it ends, as a container does; it would keep the output open for ever."""
+    child.wait()
+    _signal_group(child, signal.SIGKILL)
+
+
 def _signal_group(child: subprocess.Popen[str], number: signal.Signals) -> None:
-    if child.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, number)
+    # A group exists as long as one member does, its leader or not.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, number)

@@ -90,3 +90,14 @@ def test_a_program_that_does_not_exist_is_one_sentence(tmp_path: Path) -> None:
     """A command that cannot be started names the program."""
     with pytest.raises(PermanentError, match="'no-such-program' cannot be started"):
         SubprocessLauncher().run(TaskSpec("say", "", ["no-such-program"], tmp_path / "say", tmp_path))
+
+
+def test_what_a_task_leaves_running_ends_with_it(tmp_path: Path) -> None:
+    """A background process that inherited the output neither holds up the run nor outlives the task."""
+    code = (
+        "import subprocess, sys\n"
+        "print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']).pid, flush=True)\n"
+    )
+    pids: list[str] = []
+    assert SubprocessLauncher().run(_task(tmp_path, code), pids.append) == 0
+    assert _gone(int(pids[0]))
