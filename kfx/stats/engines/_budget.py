@@ -16,7 +16,7 @@ OVERHEAD = 192 << 20
 
 _LEAST = 64 << 20
 _SORTING = 2  # a column's chunks and their concatenation are in memory together
-_GROUPS = 128
+_GROUPS = 32
 
 
 @dataclass(frozen=True)

@@ -211,10 +211,10 @@ class ProbedValues:
         import numpy as np
 
         distances = self._distances(fractions)
-        nearest = np.argmin(distances, axis=1)
+        nearest = distances.argmin(axis=1)
         nearest[fractions <= 0] = 0
         nearest[fractions >= 1] = len(self.values) - 1
-        return self.values[nearest]
+        return np.asarray(self.values[nearest])
 
     def mass(self, values: npt.ArrayLike, *, below: bool = False) -> npt.NDArray[Any]:
         """Returns how many values are at most each given probe; with `below`, less than it."""

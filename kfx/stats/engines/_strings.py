@@ -34,6 +34,7 @@ class StringValues:
         self._counted: list[pa.Table] = []
         self._counted_bytes = 0
         self._partitions: Partitions | None = None
+        self._mostly_distinct = False
 
     def add(self, array: pa.Array) -> None:
         """Takes in a chunk of strings or bytes, plain or as a dictionary; nulls are not values."""
@@ -65,31 +66,47 @@ class StringValues:
         if self._partitions is None:
             yield merged(self._counted)
             return
-        self._partitions.add(merged(self._counted))
+        for table in self._counted:
+            self._partitions.add(table)
         self._counted.clear()
         for tables in self._partitions.read():
             yield merged(tables)
 
     def _flush(self) -> None:
+        import numpy as np
         import pyarrow as pa
 
-        if self._pending:
-            pairs = pa.chunked_array(self._pending).drop_null().value_counts()
-            self._pending, self._pending_rows = [], 0
-            self._count(_table(pairs.field("values"), pairs.field("counts")))
+        if not self._pending:
+            return
+        rows = pa.chunked_array(self._pending).drop_null()
+        self._pending, self._pending_rows = [], 0
+        if self._mostly_distinct:
+            # Counting would find hardly any value twice; the files will.
+            ones = to_arrow(np.ones(len(rows), np.int64))
+            self._to_partitions(_table(rows.combine_chunks(), ones))
+            return
+        pairs = rows.value_counts()
+        self._mostly_distinct = self._partitions is not None and 2 * len(pairs) > len(rows)
+        self._count(_table(pairs.field("values"), pairs.field("counts")))
 
     def _count(self, counted: pa.Table) -> None:
         self._counted.append(counted)
         self._counted_bytes += counted.nbytes
         if self._counted_bytes <= self._allowance:
             return
-        self._counted = [merged(self._counted)]
-        self._counted_bytes = self._counted[0].nbytes
+        if self._partitions is None:
+            self._counted = [merged(self._counted)]
+            self._counted_bytes = self._counted[0].nbytes
         # Merging that frees less than half would soon be due again.
         if self._counted_bytes > self._allowance // 2:
-            self._partitions = self._partitions or Partitions()
-            self._partitions.add(self._counted.pop())
-            self._counted_bytes = 0
+            for table in self._counted:
+                self._to_partitions(table)
+            self._counted, self._counted_bytes = [], 0
+
+    def _to_partitions(self, counted: pa.Table) -> None:
+        if self._partitions is None:
+            self._partitions = Partitions()
+        self._partitions.add(counted)
 
 
 def kept(options: StatsOptions) -> int:
@@ -99,14 +116,21 @@ def kept(options: StatsOptions) -> int:
 
 def merged(tables: list[pa.Table]) -> pa.Table:
     """Adds up the counts of equal values."""
+    import numpy as np
     import pyarrow as pa
 
     if not tables:
         return _table(pa.nulls(0, pa.binary()), pa.nulls(0, pa.int64()))
     if len(tables) == 1:
         return tables[0]
-    grouped = pa.concat_tables(tables).group_by("value", use_threads=False).aggregate([("count", "sum")])
-    return grouped.select(["value", "count_sum"]).rename_columns(_COUNTED)
+    # One dictionary for all chunks and a count by code: several times faster than Arrow's group_by on strings.
+    joined = pa.concat_tables(tables)
+    encoded = joined["value"].dictionary_encode()
+    codes = to_numpy(pa.chunked_array([chunk.indices for chunk in encoded.chunks], pa.int32()).combine_chunks())
+    weights = to_numpy(joined["count"].combine_chunks())
+    distinct = encoded.chunk(encoded.num_chunks - 1).dictionary
+    counts = np.bincount(codes, weights, minlength=len(distinct)).astype(np.int64)
+    return pa.table([distinct, to_arrow(counts)], names=_COUNTED)
 
 
 def describe(counted: pa.Table, options: StatsOptions) -> Words:

@@ -31,6 +31,7 @@ class ParquetFiles:
     """The files, in the order their rows are read."""
 
     _footers: dict[str, Any] = field(default_factory=dict, repr=False)
+    _schemas: dict[str, pa.Schema] = field(default_factory=dict, repr=False)
 
     @property
     def num_rows(self) -> int:
@@ -89,7 +90,9 @@ class ParquetFiles:
             raise UsageError(f"{path} does not have the columns of {self.paths[0]}: they differ in {odd!r}.")
 
     def _stored_schema(self, path: str) -> pa.Schema:
-        return self._footer(path).schema.to_arrow_schema()
+        if path not in self._schemas:
+            self._schemas[path] = self._footer(path).schema.to_arrow_schema()
+        return self._schemas[path]
 
     def _footer(self, path: str) -> Any:
         if path not in self._footers:
