@@ -93,4 +93,5 @@ def _hashes(values: pa.LargeBinaryArray) -> npt.NDArray[np.uint64]:
         word = np.where(short >= 64, np.uint64(0), (word << np.minimum(short, np.uint64(63))))
         hashes = (hashes ^ word) * np.uint64(0xFF51AFD7ED558CCD)
         hashes ^= hashes >> np.uint64(33)
-    return hashes
+    hashes *= np.uint64(0xC4CEB9FE1A85EC53)
+    return hashes ^ (hashes >> np.uint64(33))
