@@ -17,7 +17,9 @@ TASKS_SHOWN = 20
 
 def symbol(message: Message) -> str:
     """Returns the sign that stands for the message's outcome."""
-    return SYMBOLS["running" if message.phase == "started" else message.outcome.state]
+    if message.phase == "started":
+        return SYMBOLS["running"]
+    return SYMBOLS["unknown" if message.outcome.state == "running" else message.outcome.state]
 
 
 def plain(message: Message, *, limit: int = 20_000) -> str:

@@ -252,7 +252,9 @@ def run_data(situation: Situation) -> dict[str, object]:
 def _facts(situation: Situation) -> dict[str, str]:
     outcome, seconds = situation.outcome, _seconds(situation)
     code = f" (code {outcome.error_code})" if outcome.error_code is not None and outcome.state == "failed" else ""
-    state = "running" if situation.phase == "started" else outcome.state
+    state: str = "running" if situation.phase == "started" else outcome.state
+    if situation.phase == "ended" and outcome.state == "running":
+        state = "unknown"  # the exit task runs because the run has ended, whatever the platform says
     return {
         "Pipeline": situation.name,
         "Run": situation.run_id or (situation.run.id if situation.run else "") or outcome.job_id,
