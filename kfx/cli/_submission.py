@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 import click
 
@@ -55,6 +56,13 @@ OPTIONS: list[Callable[[Any], Any]] = [
     click.option("--end-time", help="No scheduled run after it."),
     click.option("--max-runs", type=click.IntRange(min=1), help="Scheduled runs in all."),
     click.option("--max-concurrent-runs", type=click.IntRange(min=1), default=1, show_default=True),
+    click.option("--to", type=click.Choice(["vertex", "kfp"]), default="vertex", show_default=True, help="Platform."),
+    click.option("--host", metavar="URL", help="KFP's API, with --to kfp. Default: the cluster kfx runs in."),
+    click.option("--namespace", help="Namespace of the runs, where KFP serves several users."),
+    click.option("--token", metavar="REFERENCE", help="KFP's token: env:NAME or file:PATH."),
+    click.option("--cookies", metavar="REFERENCE", help="Cookies of a KFP login: env:NAME or file:PATH."),
+    click.option("--iap-client-id", help="OAuth client id of the Identity-Aware Proxy in front of KFP."),
+    click.option("--ca-cert", metavar="FILE", help="Authority that signed KFP's certificate."),
     click.option("--wait/--no-wait", default=False, help="Wait for the end; exit 1 if it is not success."),
     click.option("--poll-seconds", type=click.FloatRange(min=0.01), default=5.0, show_default=True, help="For --wait."),
     click.option(
@@ -95,6 +103,13 @@ class Given:
     end_time: str | None
     max_runs: int | None
     max_concurrent_runs: int
+    to: Literal["vertex", "kfp"]
+    host: str | None
+    namespace: str | None
+    token: str | None
+    cookies: str | None
+    iap_client_id: str | None
+    ca_cert: str | None
     wait: bool
     poll_seconds: float
     api_endpoint: str | None
@@ -177,11 +192,20 @@ def filled(found: Mapping[str, Any], compiled: Pipeline, own: Mapping[str, str])
     Raises:
         UsageError: The user gave the pipeline another project or region than the run.
     """
-    for name in ("project", "region"):
+    for name in {"project", "region"} & set(own):
         if name in compiled.parameters and found.get(name, own[name]) != own[name]:
             raise UsageError(f"The pipeline's {name} is {found[name]!r} and the run's {own[name]!r}; they must agree.")
     open_ = {name for name, parameter in compiled.parameters.items() if parameter.default in (None, "")}
     return {**{name: value for name, value in own.items() if value and name in open_}, **found}
+
+
+def emulated(given: Given) -> bool:
+    """Whether the platform is on this machine, so that it can pull from a registry here."""
+    from kfx.gcp import is_loopback
+
+    address = (given.host if given.to == "kfp" else given.api_endpoint) or ""
+    # A KFP may be reached over plain http inside a network of its own; that is no emulator and no error here.
+    return urlsplit(address).hostname in ("localhost", "127.0.0.1", "::1") and is_loopback(address)
 
 
 def pinned(spec: Mapping[str, Any], given: Given) -> dict[str, Any]:
@@ -195,7 +219,6 @@ def pinned(spec: Mapping[str, Any], given: Given) -> dict[str, Any]:
         UsageError: The registry holds no such image.
         TransientError: It cannot be reached.
     """
-    from kfx.gcp import is_loopback
     from kfx.images.pin import recorded, with_digests
     from kfx.images.reference import Reference
     from kfx.images.registry import digest_of
@@ -210,7 +233,7 @@ def pinned(spec: Mapping[str, Any], given: Given) -> dict[str, Any]:
     try:
         return with_digests(spec, digest=digest)
     except TransientError as error:
-        if given.api_endpoint and is_loopback(given.api_endpoint):
+        if emulated(given):
             click.echo(f"Note: {error} Images are submitted by tag.", err=True)
             return dict(spec)
         raise TransientError(f"{error} Without it there is no digest; --no-pin submits the tag as it is.") from error

@@ -1,4 +1,4 @@
-"""`kfx submit`: a pipeline to Vertex AI Pipelines, now or on a schedule."""
+"""`kfx submit`: a pipeline to Vertex AI Pipelines, now or on a schedule; `_submit_kfp.py` has open-source KFP."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @functools.partial(functools.reduce, lambda command, option: option(command), reversed(submission.OPTIONS))
 @click.pass_context
 def submit(ctx: click.Context, /, pipeline: str, **options: Any) -> None:
-    """Submit PIPELINE to Vertex AI Pipelines.
+    """Submit PIPELINE to Vertex AI Pipelines, or to open-source KFP (--to kfp).
 
     PIPELINE is a name from `kfx list`, module:function, a .py file (file.py:function) or a compiled .yaml file. A
     parameter of the pipeline is given as -p name=value, or as a flag of its own name after PIPELINE: --bq-source X.
@@ -46,6 +46,10 @@ def submit(ctx: click.Context, /, pipeline: str, **options: Any) -> None:
     given = Given(**options, flags=tuple(ctx.args), own_flags=own)
     click.echo(f"Compiling {pipeline}", err=True)
     when = _when(given)
+    if given.to == "kfp":
+        from kfx.cli._submit_kfp import submit_to_kfp
+
+        sys.exit(submit_to_kfp(pipeline, when, given))
     job = _job(pipeline, given)
     sys.exit(_run(job, given) if when is None else _schedule(job, when, given))
 
@@ -59,7 +63,7 @@ def _when(given: Given) -> Schedule | None:
             if getattr(given, name):
                 raise UsageError(f"--{name.replace('_', '-')} belongs to a schedule: give --schedule CRON too.")
         return None
-    if given.wait or given.experiment:
+    if given.wait or (given.experiment and given.to == "vertex"):
         raise UsageError(f"A schedule takes no {'--wait' if given.wait else '--experiment'}: its runs start later.")
     when = Schedule(
         cron=given.schedule,
@@ -75,16 +79,13 @@ def _when(given: Given) -> Schedule | None:
 
 def _job(reference: str, given: Given) -> Job:
     """Makes the run from the pipeline and the options, and checks all of it; nothing is created."""
-    from kfx.gcp import is_loopback
     from kfx.submit import experiment, spec, vertex
     from kfx.submit import job as jobs
 
     compiled = submission.compile_given(reference, given)
     values = submission.values(compiled, given)
     spec.check_platforms(compiled.platforms)
-    spec.check_images(
-        compiled.spec, values, emulated=bool(given.api_endpoint) and is_loopback(given.api_endpoint or "")
-    )
+    spec.check_images(compiled.spec, values, emulated=submission.emulated(given))
     job = jobs.Job(
         spec=compiled.spec,
         project=_needed(given.project, "project"),

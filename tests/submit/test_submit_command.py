@@ -26,7 +26,7 @@ def greet(name: str):
     print(name)
 
 @dsl.pipeline(name="hello-pipeline")
-def hello(name: str, times: int = 3, share: float = 0.5, loud: bool = False, to: List[str] = [], region: str = "",
+def hello(name: str, times: int = 3, share: float = 0.5, loud: bool = False, friends: List[str] = [], region: str = "",
           network: str = "", service_account: str = "", bucket: str = "", job_id: str = "", project: str = ""):
     greet(name=name)
 
@@ -63,7 +63,7 @@ def refused(*arguments: str) -> str:
 def test_every_setting_reaches_the_wire(project: Path, google: GoogleDouble) -> None:
     """One command with all of them, and the request field by field."""
     done = submit(
-        *("hello.py", *RUN, "-p", "name=5", "--times", "4", "--loud", "--to", "a@x", "b@x", "--share=1"),
+        *("hello.py", *RUN, "-p", "name=5", "--times", "4", "--loud", "--friends", "a@x", "b@x", "--share=1"),
         *("--service-account=sa@my-project.iam.gserviceaccount.com", "--network=default"),
         *("--reserved-ip-range=r1", "--label=team=search", "--label=env=prod", "--no-caching"),
         *("--failure-policy=fast", "--job-id=my-beans", "--display-name=My beans", "--pipeline-name=first-pipeline"),
@@ -92,7 +92,7 @@ def test_every_setting_reaches_the_wire(project: Path, google: GoogleDouble) -> 
                 "name": "5",
                 "times": 4,
                 "loud": True,
-                "to": ["a@x", "b@x"],
+                "friends": ["a@x", "b@x"],
                 "share": 1.0,
                 "project": "my-project",
                 "region": "europe-west4",

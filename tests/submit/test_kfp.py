@@ -1,0 +1,214 @@
+"""`kfx submit --to kfp` with kfp's real client against a double of the KFP API (v2beta1)."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kfx.cli.main import kfx_
+from kfx.errors import PermanentError, TransientError, UsageError
+
+TOKEN = "ey-secret-token"
+PIPELINE = """
+from kfp import dsl, kubernetes
+
+@dsl.component(base_image="python:3.12")
+def own(name: str):
+    print(name)
+
+@dsl.pipeline(name="nightly")
+def nightly(name: str, times: int = 3, job_id: str = ""):
+    kubernetes.use_secret_as_env(own(name=name), "s", {"a": "A"})
+"""
+
+
+@dataclass
+class KfpDouble:
+    """Runs, recurring runs and experiments; it wants its token."""
+
+    url: str = ""
+    states: list[str] = field(default_factory=lambda: ["RUNNING", "SUCCEEDED"])
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+    experiments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sent: list[tuple[str, str, Any]] = field(default_factory=list)
+    away: int = 0
+
+    def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, dict[str, Any]]:
+        """Handles one request."""
+        self.sent.append((method, path, body))
+        name = path.removeprefix("/apis/v2beta1/")
+        if (method, name) == ("GET", "experiments"):
+            wanted = json.loads(query["filter"][0])["predicates"][0]["stringValue"] if "filter" in query else None
+            found = [each for each in self.experiments.values() if wanted in (None, each["display_name"])]
+            return 200, {"experiments": found}
+        if (method, name) == ("POST", "experiments"):
+            made = {**body, "experiment_id": f"e-{len(self.experiments)}"}
+            self.experiments[body["display_name"]] = made
+            return 200, made
+        if (method, name) == ("POST", "runs"):
+            return 200, {**body, "run_id": "r-1", "state": "PENDING"}
+        if (method, name) == ("GET", "runs/r-1"):
+            if self.away:
+                self.away -= 1
+                return 503, {"message": "away"}
+            state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+            return 200, {
+                "run_id": "r-1",
+                "display_name": "n",
+                "state": state,
+                "run_details": {"task_details": self.tasks},
+            }
+        if (method, name) == ("POST", "recurringruns"):
+            return 200, {**body, "recurring_run_id": "rr-1"}
+        return 404, {"message": f"{method} {path} not found"}
+
+    def body(self, name: str) -> Any:
+        """The body of the one POST to a collection."""
+        (body,) = [body for method, path, body in self.sent if (method, path) == ("POST", f"/apis/v2beta1/{name}")]
+        return body
+
+
+@pytest.fixture
+def server() -> Iterator[KfpDouble]:
+    double = KfpDouble()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _handle(self) -> None:
+            url = urlsplit(self.path)
+            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, answer = 401, {"message": "no valid token"}
+            if self.headers.get("Authorization") == f"Bearer {TOKEN}":
+                body = json.loads(raw) if raw else None
+                status, answer = double.answer(self.command, url.path, parse_qs(url.query), body)
+            data = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = _handle  # noqa: N815
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            """Says nothing."""
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    double.url = f"http://127.0.0.1:{running.server_port}"
+    threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
+    yield double
+    running.shutdown()
+    running.server_close()
+
+
+@pytest.fixture
+def project(folder: Path, server: KfpDouble, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (folder / "kfx.toml").write_text(
+        f'to = "kfp"\nhost = "{server.url}"\nnamespace = "team"\n[submit]\ntoken = "env:KFP_TOKEN"\n'
+        "poll_seconds = 0.01\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("KFP_TOKEN", TOKEN)
+    (folder / "nightly.py").write_text(PIPELINE, encoding="utf-8")
+    return folder
+
+
+def submit(*arguments: str) -> Result:
+    return CliRunner().invoke(kfx_, ["submit", "nightly.py", *arguments], catch_exceptions=False)
+
+
+@pytest.mark.usefixtures("project")
+def test_every_setting_reaches_the_wire(server: KfpDouble) -> None:
+    """The Run that the KFP API gets, kfp-kubernetes settings included, in the experiment of the name."""
+    done = submit(
+        *("--name", "5", "--times=4", "--experiment=nights", "--pipeline-root=minio://bucket/root"),
+        *("--service-account=runner", "--display-name=Nightly 1", "--no-caching", "--pipeline-name=other"),
+    )
+    assert done.exit_code == 0
+    assert f"Created Nightly 1 (r-1): {server.url}/#/runs/details/r-1" in done.stdout
+    assert server.body("experiments") == {"display_name": "nights", "namespace": "team"}
+    body = server.body("runs")
+    spec = body.pop("pipeline_spec")
+    assert body == {
+        "display_name": "Nightly 1",
+        "experiment_id": "e-0",
+        "service_account": "runner",
+        "runtime_config": {
+            "pipeline_root": "minio://bucket/root",
+            "parameters": {"name": "5", "times": 4, "job_id": "Nightly 1"},
+        },
+    }
+    assert spec["pipeline_spec"]["pipelineInfo"]["name"] == "other"
+    task = spec["pipeline_spec"]["root"]["dag"]["tasks"]["own"]
+    assert task["cachingOptions"] == {}
+    assert "kubernetes" in spec["platform_spec"]["platforms"]
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("end", "state", "code"), [("SUCCEEDED", "succeeded", 0), ("FAILED", "failed", 1), ("CANCELED", "cancelled", 1)]
+)
+def test_waiting_ends_as_the_run_ends(server: KfpDouble, end: str, state: str, code: int) -> None:
+    """kfp's own wait goes on for ever for a cancelled run; a server that is away for a while is no end."""
+    server.states = ["PENDING", "RUNNING", "RUNNING", end]
+    server.tasks = [{"task_id": "1", "display_name": "own", "state": "RUNNING"}]
+    server.away = 3
+    done = submit("--name=x", "--wait", "--output=json")
+    assert done.exit_code == code
+    result = json.loads(done.stdout)
+    assert (result["state"], result["run"]) == (state, "r-1")
+    assert "own" in done.stderr
+
+
+@pytest.mark.usefixtures("project")
+def test_a_recurring_run_is_made(server: KfpDouble) -> None:
+    """KFP's cron has the seconds in front."""
+    done = submit("--name=x", "--schedule=0 6 * * 1-5", "--end-time=2027-01-01T00:00:00Z", "--max-concurrent-runs=2")
+    assert f"Created the recurring run rr-1: {server.url}/#/recurringrun/details/rr-1" in done.stdout
+    body = server.body("recurringruns")
+    assert body["trigger"] == {"cron_schedule": {"cron": "0 0 6 * * 1-5", "end_time": "2027-01-01T00:00:00Z"}}
+    assert (body["max_concurrency"], body["mode"], body["no_catchup"]) == (2, "ENABLE", True)
+    with pytest.raises(UsageError, match="no --time-zone"):
+        submit("--name=x", "--schedule=0 6 * * *", "--time-zone=Europe/Berlin")
+
+
+@pytest.mark.usefixtures("project")
+def test_what_kfp_lacks_is_said(server: KfpDouble) -> None:
+    """Not silently dropped."""
+    assert "KFP has no --label" in submit("--name=x", "--label=a=b").stderr
+
+
+@pytest.mark.usefixtures("project")
+def test_a_wrong_parameter_sends_nothing(server: KfpDouble) -> None:
+    """The same checks as for Vertex."""
+    with pytest.raises(UsageError, match="'times' takes an integer"):
+        submit("--name=x", "--times=many")
+    assert not server.sent
+
+
+@pytest.mark.usefixtures("project")
+def test_the_token_is_a_reference_and_never_shown(server: KfpDouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A literal is refused, a wrong one is told without being shown."""
+    with pytest.raises(UsageError) as literal:
+        submit("--name=x", f"--token={TOKEN}")
+    monkeypatch.setenv("KFP_TOKEN", "ey-wrong-token")
+    with pytest.raises(PermanentError) as wrong:
+        submit("--name=x")
+    assert "answers 401: no valid token" in str(wrong.value)
+    for error in (literal, wrong):
+        assert "ey-" not in str(error.value)
+
+
+@pytest.mark.usefixtures("project")
+def test_a_server_out_of_reach_is_said() -> None:
+    """One sentence in place of urllib3's chain."""
+    with pytest.raises(TransientError, match=r"http://127\.0\.0\.1:9 cannot be reached"):
+        submit("--name=x", "--host=http://127.0.0.1:9")
