@@ -140,12 +140,17 @@ def _read_bigquery(uri: str) -> pd.DataFrame:
     except ImportError as error:
         raise UsageError("BigQuery tables need google-cloud-bigquery: pip install google-cloud-bigquery") from error
     from google.api_core.exceptions import GoogleAPICallError
+    from google.auth.credentials import AnonymousCredentials
     from google.auth.exceptions import GoogleAuthError
 
     try:
         # Vertex gives the job's own project; the dataset's may be another one where the job must not bill.
-        client = bigquery.Client(project=os.environ.get("CLOUD_ML_PROJECT_ID") or parts[0])
-        frame: pd.DataFrame = client.list_rows(client.get_table(table)).to_arrow().to_pandas()
+        project = os.environ.get("CLOUD_ML_PROJECT_ID") or parts[0]
+        emulated = "BIGQUERY_EMULATOR_HOST" in os.environ  # no login there, and no Storage Read API
+        login = AnonymousCredentials() if emulated else None  # type: ignore[no-untyped-call]
+        client = bigquery.Client(project=project, credentials=login)
+        rows = client.list_rows(client.get_table(table)).to_arrow(create_bqstorage_client=not emulated)
+        frame: pd.DataFrame = rows.to_pandas()
     except (GoogleAPICallError, GoogleAuthError) as error:
         raise TableError(f"{uri} cannot be read: {error}") from error
     return frame

@@ -56,7 +56,6 @@ def push_and_tell(built: Built, target: str, engine: Engine, output: str) -> Non
         found = {"target": target, "image": pushed.name, "digest": pushed.digest, "pinned": pushed.pinned}
         click.echo(json.dumps({**found, "state": built.how, "pushed": sent}))
         return
-    if built.how == "built":
-        tell_built(built, target, output)
+    tell_built(built, target, output)
     done = "Pushed" if sent else "Nothing to push: the registry has"
     click.echo(f"{done} {pushed.name}\n{pushed.pinned}")

@@ -182,14 +182,18 @@ def test_kfx_build_push_does_nothing_the_second_time(
     folder = request_for().folder
 
     first = program("build", *flags, "--push", cwd=folder)
-    second = program("build", *flags, "--push", "--output=json", cwd=folder)
+    second = program("build", *flags, "--push", cwd=folder)
+    third = program("build", *flags, "--push", "--output=json", cwd=folder)
 
     assert first.returncode == 0, first.stderr
     assert f"Built {name}" in first.stdout
     assert f"Pushed {name}" in first.stdout
     assert "greeting" in first.stderr
-    result = json.loads(second.stdout)
-    assert (result["state"], result["pushed"], second.stderr) == ("on this machine", False, "")
+    assert (second.returncode, second.stderr) == (0, "")
+    assert f"Nothing changed: {name} is on this machine" in second.stdout
+    assert f"Nothing to push: the registry has {name}" in second.stdout
+    result = json.loads(third.stdout)
+    assert (result["state"], result["pushed"]) == ("on this machine", False)
     assert result["digest"] == recorded(folder / RECORD)["slim"].digest
     assert program("push", name, f"--engine={engine.program}", cwd=folder).returncode == 0
 
