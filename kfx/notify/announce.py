@@ -59,6 +59,7 @@ def announce(
     state_dir: str = "",
     look_up_s: float = 10.0,
     policy: Policy | None = None,
+    quiet: bool = False,
 ) -> Announcement:
     """Tells everyone how a run ended.
 
@@ -78,6 +79,7 @@ def announce(
             runs. Empty for the folder of `message_path`, which outlives a retry where it is a mounted bucket.
         look_up_s: Seconds the look-up of the failing tasks may take; 0 for none.
         policy: Tries, time-outs and budget of the deliveries.
+        quiet: Print nothing about the deliveries.
 
     Raises:
         UsageError: on_delivery_error is neither word.
@@ -91,6 +93,8 @@ def announce(
     situation = _with_previous(situation, memory if state_dir else None)
     message, deliveries = _tell(situation, notifications, decrypt_fn, memory, policy)
     announcement = Announcement(message, tuple(deliveries))
+    for line in () if quiet else map(report.line, deliveries):
+        print(line)
     _write(announcement, message_path, report_path, prometheus_path)
     if announcement.failures and on_delivery_error == "fail":
         raise PermanentError(
@@ -178,8 +182,6 @@ def _tell(
 
 
 def _write(announcement: Announcement, message_path: str, report_path: str, prometheus_path: str) -> None:
-    for delivery in announcement.deliveries:
-        print(report.line(delivery))
     if message_path:
         report.write(message_path, announcement.report)
     if report_path:

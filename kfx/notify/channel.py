@@ -167,6 +167,30 @@ def _annotated(hint: Any) -> bool:
     return typing.get_origin(hint) is typing.Annotated
 
 
+def described() -> list[dict[str, Any]]:
+    """Returns every kind with its parameters as data, for `kfx notify kinds` and the docs."""
+    found = []
+    for kind in kinds():
+        made = channel_class(kind)
+        found.append(
+            {
+                "kind": kind,
+                "about": (made.__doc__ or "").partition("\n")[0],
+                "needs": " or ".join(" + ".join(names) for names in made.needs),
+                "parameters": [_described(declared) for declared in parameters(made).values()],
+            }
+        )
+    return found
+
+
+def _described(declared: Parameter) -> dict[str, Any]:
+    shown = _without_none(declared.type)
+    name = "text" if declared.secret or shown is str else str(shown) if typing.get_args(shown) else shown.__name__
+    default = None if declared.secret else declared.default
+    facts = {"name": declared.name, "type": name, "default": default, "doc": declared.doc}
+    return {**facts, "env": list(declared.env), "secret": declared.secret}
+
+
 def checked(made: type[Channel], given: Mapping[str, Any], *, complete: bool = True) -> dict[str, Any]:
     """Checks the given parameters of a kind and returns them in their declared types.
 

@@ -19,6 +19,9 @@ from kfx.notify.channel import Channel
 from kfx.notify.message import Severity
 from kfx.secret import Secret, check_reference, is_reference, refuse_literals, resolve
 
+LookUp = Callable[[str, str], Secret]
+"""Reference and decrypt_fn -> secret; `kfx.secret.resolve` is one."""
+
 SEVERITIES: tuple[Severity, ...] = ("info", "debug", "verbose", "warning", "error")
 WHEN = {
     "running": "started",
@@ -148,11 +151,12 @@ class Notification:
             return frozenset({"failed", "cancelled"})
         return frozenset(WHEN[word] for word in self.when)
 
-    def open(self, decrypt_fn: str = "") -> tuple[Channel, list[Secret]]:
+    def open(self, decrypt_fn: str = "", look_up: LookUp = resolve) -> tuple[Channel, list[Secret]]:
         """Looks the secrets up and makes the channel. Only the step that sends calls this.
 
         Args:
             decrypt_fn: As `kfx.secret.resolve`.
+            look_up: Looks a reference up; a preview gives one that needs no secrets.
 
         Returns:
             The channel, and every secret looked up, for redaction.
@@ -165,11 +169,14 @@ class Notification:
         found: list[Secret] = []
         made = channels.channel_class(self.kind)
         declared = channels.parameters(made)
-        secrets = self._secret_document(decrypt_fn, found)
-        opened = {name: _opened(value, decrypt_fn, found) for name, value in secrets.items()}
+
+        def opening(value: Any) -> Any:
+            return _opened(value, lambda reference: look_up(reference, decrypt_fn), found)
+
+        opened = {name: opening(value) for name, value in self._secret_document(decrypt_fn, look_up, found).items()}
         for name, value in self.params.items():
             if name in declared and declared[name].secret and is_reference(value):
-                opened[name] = _opened(value, decrypt_fn, found)
+                opened[name] = opening(value)
             else:
                 opened[name] = _merged(opened.get(name), value)
         built = channels.build(made, {name: _revealed(value) for name, value in opened.items()})
@@ -224,13 +231,13 @@ class Notification:
             unopened[name] = _unopened(value) if hidden else _merged(unopened.get(name), value)
         channels.checked(made, unopened, complete=False)
 
-    def _secret_document(self, decrypt_fn: str, found: list[Secret]) -> Mapping[str, Any]:
+    def _secret_document(self, decrypt_fn: str, look_up: LookUp, found: list[Secret]) -> Mapping[str, Any]:
         """Returns secret_params, read out of the one secret that holds them when it is written `{"secret": NAME}`."""
         name = self.secret_params.get("secret")
         if name is None:
             return self.secret_params
         reference = name if is_reference(name) else f"env:{name}"
-        holder = resolve(reference, decrypt_fn)
+        holder = look_up(reference, decrypt_fn)
         found.append(holder)
         try:
             document = json.loads(holder.reveal())
@@ -291,14 +298,14 @@ def _unopened(value: Any) -> Any:
     return Secret("", source="a reference") if isinstance(value, str) else value
 
 
-def _opened(value: Any, decrypt_fn: str, found: list[Secret]) -> Any:
+def _opened(value: Any, look_up: Callable[[str], Secret], found: list[Secret]) -> Any:
     """Resolves every reference in a value, at any depth, and keeps what it found for redaction."""
     if isinstance(value, Mapping):
-        return {name: _opened(inner, decrypt_fn, found) for name, inner in value.items()}
+        return {name: _opened(inner, look_up, found) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_opened(inner, decrypt_fn, found) for inner in value]
+        return [_opened(inner, look_up, found) for inner in value]
     if isinstance(value, str):
-        value = resolve(value, decrypt_fn) if is_reference(value) else Secret(value, source="a literal")
+        value = look_up(value) if is_reference(value) else Secret(value, source="a literal")
     if isinstance(value, Secret):
         found.append(value)
     return value

@@ -1,0 +1,50 @@
+"""Finds secrets by value and wrong notifications in a compiled pipeline, before it is submitted.
+
+A pipeline's YAML and parameters are readable by everyone who may see its runs, so this is the last place to stop one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kfx.errors import UsageError
+from kfx.notify.notification import read_all
+from kfx.secret import refuse_literals
+
+
+def check_spec(spec: Mapping[str, Any], parameters: Mapping[str, Any] | None = None) -> None:
+    """Checks every constant of a compiled pipeline and the values of its parameters.
+
+    Args:
+        spec: `ml_pipelines.PipelineSpec` as JSON.
+        parameters: The run's parameters; the spec's defaults are checked where it has none.
+
+    Raises:
+        UsageError: A value looks like a secret (unless its notification allows that), or a notification is wrong. The
+            message says where.
+    """
+    for where, value in _values(spec, parameters or {}):
+        if where.rpartition(".")[2] == "notifications" and isinstance(value, list):
+            _check_notifications(value, where)
+        else:
+            refuse_literals(value, where)
+
+
+def _check_notifications(value: list[Any], where: str) -> None:
+    try:
+        read_all(value)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
+
+
+def _values(spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields each value that the pipeline carries, with its place."""
+    declared = spec.get("root", {}).get("inputDefinitions", {}).get("parameters", {})
+    for name, item in declared.items():
+        yield f"parameter.{name}", parameters.get(name, item.get("defaultValue"))
+    dags = {"root": spec.get("root", {}), **spec.get("components", {})}
+    for dag in dags.values():
+        for task, detail in (dag.get("dag", {}).get("tasks") or {}).items():
+            for name, given in (detail.get("inputs", {}).get("parameters") or {}).items():
+                yield f"{task}.{name}", given.get("runtimeValue", {}).get("constant")

@@ -1,0 +1,88 @@
+"""A secret by value, or a wrong notification, is found in the compiled pipeline."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kfp import compiler, dsl
+
+from kfx.components import notify, notify_slack
+from kfx.errors import UsageError
+from kfx.exit_task import mount_secret
+from kfx.notify.lint import check_spec
+
+from ..conftest import require_module
+
+TOKEN = "xoxb-123456789012-canarycanary"
+
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def work(key: str):
+    """Does nothing."""
+
+
+def compiled(tmp_path: Path, exit_task: Any, key: str = "plain", default: str = "x") -> list[dict[str, Any]]:
+    """The YAML documents of a pipeline."""
+
+    @dsl.pipeline(name="p")
+    def pipeline(setting: str = default):
+        with dsl.ExitHandler(exit_task()):
+            work(key=key)
+
+    compiler.Compiler().compile(pipeline, str(tmp_path / "p.yaml"))
+    return list(yaml.safe_load_all((tmp_path / "p.yaml").read_text()))
+
+
+def test_a_clean_pipeline_passes(tmp_path: Path) -> None:
+    """References and ordinary values are no secrets."""
+    check_spec(compiled(tmp_path, lambda: notify_slack(channel="#ml", token="env:SLACK_BOT_TOKEN"))[0])
+
+
+@pytest.mark.parametrize(
+    ("exit_task", "key", "where"),
+    [
+        (lambda: notify_slack(channel="#ml", token=TOKEN), "plain", "notify-slack.token"),
+        (lambda: notify(), TOKEN, "work.key"),
+        (
+            lambda: notify(notifications=[{"kind": "slack", "secret_params": {"token": TOKEN}}]),
+            "plain",
+            "notify.notifications",
+        ),
+        (
+            lambda: notify(notifications=[{"kind": "slak"}]),
+            "plain",
+            "notify.notifications: There is no notification kind",
+        ),
+        (lambda: notify(notifications=[{"kind": "console", "condition": "{{"}]), "plain", "is not a Jinja2 template"),
+    ],
+)
+def test_a_secret_or_a_wrong_notification_is_found(exit_task: Any, key: str, where: str, tmp_path: Path) -> None:
+    """The error names the task and the parameter, at any depth of the graph, and not the secret."""
+    with pytest.raises(UsageError, match=where) as caught:
+        check_spec(compiled(tmp_path, exit_task, key)[0])
+    assert "canary" not in str(caught.value)
+
+
+def test_defaults_and_the_runs_own_parameters_are_checked(tmp_path: Path) -> None:
+    """A parameter's value counts in place of its default."""
+    with pytest.raises(UsageError, match=r"parameter\.setting"):
+        check_spec(compiled(tmp_path, notify, default=TOKEN)[0])
+    check_spec(compiled(tmp_path, notify, default=TOKEN)[0], {"setting": "fine"})
+    with pytest.raises(UsageError, match=r"parameter\.setting"):
+        check_spec(compiled(tmp_path, notify)[0], {"setting": TOKEN})
+
+
+def test_a_kubernetes_secret_is_mounted_on_the_exit_task(tmp_path: Path) -> None:
+    """kfp-kubernetes' settings name the secret, its key and the variable; no value is anywhere."""
+    require_module("kfp.kubernetes")
+
+    def exit_task() -> Any:
+        return mount_secret(notify_slack(channel="#ml", token="env:SLACK_TOKEN"), "slack", {"token": "SLACK_TOKEN"})
+
+    platform = compiled(tmp_path, exit_task)[1]
+    settings = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-notify-slack"]
+    [mounted] = settings["secretAsEnv"]
+    assert (mounted["secretName"], mounted["keyToEnv"]) == ("slack", [{"envVar": "SLACK_TOKEN", "secretKey": "token"}])
+    with pytest.raises(UsageError, match="needs the keys"):
+        mount_secret(None, "slack", {})
