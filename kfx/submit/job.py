@@ -28,6 +28,13 @@ _MOST_LABELS = 64
 _JOB_ID_LENGTH = 128
 _RESERVED_LABEL = "vertex-ai-pipelines-run-billing-id"
 
+_FIELDS = {
+    "project": (_PROJECT, "6 to 30 lower-case letters, digits and '-', such as my-project-123"),
+    "region": (_REGION, "one region, such as europe-west4 (not a zone, not a multi-region)"),
+    "pipeline_root": (_BUCKET_ROOT, "gs://BUCKET/PATH"),
+    "service_account": (_ACCOUNT, "NAME@PROJECT.iam.gserviceaccount.com"),
+}
+
 _FAILURE_POLICIES = {
     "slow": "PIPELINE_FAILURE_POLICY_FAIL_SLOW",
     "fast": "PIPELINE_FAILURE_POLICY_FAIL_FAST",
@@ -121,9 +128,8 @@ class Job:
         Raises:
             UsageError: A field is malformed; the message has its value and what it must look like.
         """
-        _match(_PROJECT, self.project, "project", "6 to 30 lower-case letters, digits and '-', such as my-project-123")
-        _match(_REGION, self.region, "region", "one region, such as europe-west4 (not a zone, not a multi-region)")
-        _match(_BUCKET_ROOT, self.pipeline_root, "pipeline root", "gs://BUCKET/PATH")
+        for name in ("project", "region", "pipeline_root"):
+            check_field(name, getattr(self, name))
         _match(_JOB_ID, self.job_id, "job id", "a lower-case letter, then letters, digits and '-'; at most 128")
         if len(self.display_name) > 128:
             raise UsageError(f"The display name has {len(self.display_name)} characters; at most 128 are allowed.")
@@ -132,7 +138,7 @@ class Job:
 
     def _check_access(self) -> None:
         if self.service_account:
-            _match(_ACCOUNT, self.service_account, "service account", "NAME@PROJECT.iam.gserviceaccount.com")
+            check_field("service_account", self.service_account)
         if self.network:
             _match(_NETWORK, self.network, "network", "projects/NUMBER/global/networks/NAME")
         if self.psc_network_attachment:
@@ -152,6 +158,20 @@ class Job:
             )
             if found[1] != self.region:
                 raise UsageError(f"The encryption key is in {found[1]}, the run in {self.region}; they must agree.")
+
+
+def check_field(name: str, value: str) -> None:
+    """Checks one field that settings hold.
+
+    Args:
+        name: `project`, `region`, `pipeline_root` or `service_account`.
+        value: Its value.
+
+    Raises:
+        UsageError: It is malformed; the message has the value and the form it must have.
+    """
+    pattern, form = _FIELDS[name]
+    _match(pattern, value, name.replace("_", " "), form)
 
 
 def from_body(body: Mapping[str, Any], project: str, region: str) -> Job:

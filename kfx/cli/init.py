@@ -1,0 +1,80 @@
+"""`kfx init`: writes `kfx.toml`, the settings a team shares."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from kfx.cli.settings import FILE_NAME
+from kfx.errors import UsageError
+
+_QUESTIONS = (
+    ("project", "Google Cloud project id"),
+    ("region", "Region of Vertex AI, such as europe-west4"),
+    ("pipeline_root", "Where runs write, gs://BUCKET/PATH"),
+    ("service_account", "Account that tasks run as (empty: the project's default)"),
+    ("base_kfx_image", "Image of kfx components, such as REGION-docker.pkg.dev/PROJECT/kfx/kfx:1.0"),
+)
+_HELP = {
+    "project": "Google Cloud project that runs belong to.",
+    "region": "Region of Vertex AI. There is no default: a wrong one moves data.",
+    "pipeline_root": "Folder that runs write under. kfx never creates the bucket.",
+    "service_account": "Account that tasks run as.",
+    "base_kfx_image": "Image of kfx components; kfx build and kfx push make it.",
+}
+
+
+@click.command("init")
+@click.option("--project", "--project-id", "project", help="Google Cloud project id.")
+@click.option("--region", help="Region of Vertex AI.")
+@click.option("--pipeline-root", metavar="gs://BUCKET/PATH", help="Where runs write.")
+@click.option("--service-account", help="Account that tasks run as.")
+@click.option("--image", "base_kfx_image", help="Image of kfx components.")
+@click.option("--force", is_flag=True, help="Replace a kfx.toml that is there.")
+def init(force: bool, **given: str | None) -> None:
+    """Write kfx.toml here.
+
+    In a terminal it asks for what no option gives. What stays unknown is a comment in the file.
+    """
+    path = Path(FILE_NAME)
+    if path.exists() and not force:
+        raise UsageError(f"There is a {FILE_NAME} here. Change it with an editor, or replace it with --force.")
+    answers = {key: given[key] or _ask(question) for key, question in _QUESTIONS}
+    _check(answers)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(_document(answers), encoding="utf-8")
+    beside.replace(path)
+    click.echo(f"Wrote {path}. Now: kfx doctor")
+
+
+def _ask(question: str) -> str:
+    if not sys.stdin.isatty():
+        return ""
+    return str(click.prompt(question, default="", show_default=False)).strip()
+
+
+def _check(answers: dict[str, str]) -> None:
+    """Refuses values that `kfx submit` would refuse."""
+    from kfx.images.reference import parse
+    from kfx.submit.job import check_field
+
+    for key in ("project", "region", "pipeline_root", "service_account"):
+        if answers[key]:
+            check_field(key, answers[key])
+    if answers["base_kfx_image"]:
+        parse(answers["base_kfx_image"])
+
+
+def _document(answers: dict[str, str]) -> str:
+    """The file: each setting with its meaning, the unknown ones as comments."""
+    lines = ["# Settings of kfx, for everyone who works here. A flag, KFX_<NAME> or .env wins over this file.", ""]
+    for key, value in answers.items():
+        setting = f"{key} = {json.dumps(value)}" if value else f'# {key} = ""'
+        lines += [f"# {_HELP[key]}", setting, ""]
+    lines += ["# Labels of every run.", "# [labels]", '# team = "search"', ""]
+    lines += ["# Options of one command.", "# [submit]", "# caching = false"]
+    return "\n".join(lines) + "\n"
