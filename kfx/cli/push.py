@@ -1,6 +1,8 @@
-"""`kfx push`: an image to its registry, and its digest on record."""
+"""`kfx push`: an image to its registry, and its digest on record; or a pipeline to a pipeline registry."""
 
 from __future__ import annotations
+
+import json
 
 import click
 
@@ -9,12 +11,23 @@ import click
 @click.argument("name", default="")
 @click.option("--target", default="full", show_default=True, help="full or slim: whose digest is recorded.")
 @click.option("--engine", default="", help="docker, podman or buildah. Default: the first that answers.")
+@click.option(
+    "--registry", metavar="URL", help="Push the pipeline NAME there: https://REGION-kfp.pkg.dev/PROJECT/REPO."
+)
+@click.option("--tag", "tags", multiple=True, help="With --registry: a tag of the pipeline's version; repeat it.")
+@click.option("--token", metavar="REFERENCE", help="With --registry: its token, env:NAME or file:PATH.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def push(name: str, target: str, engine: str, output: str) -> None:
+def push(
+    name: str, target: str, engine: str, registry: str | None, tags: tuple[str, ...], token: str | None, output: str
+) -> None:
     """Push the image NAME (default: BASE_KFX_IMAGE), and record its digest in .kfx/images.json.
 
-    `kfx build --push` builds it first, and skips the push when the registry has it.
+    `kfx build --push` builds it first, and skips the push when the registry has it. With --registry, NAME is a
+    pipeline, as `kfx compile` takes it, and goes to a registry of pipelines.
     """
+    if registry:
+        _push_pipeline(name, registry, tags, token, output)
+        return
     from kfx.cli._images import push_and_tell
     from kfx.errors import UsageError
     from kfx.images.build import Built, default_name
@@ -26,3 +39,22 @@ def push(name: str, target: str, engine: str, output: str) -> None:
     if not program.has(image):
         raise UsageError(f"{image} is not on this machine. Build it: kfx build --target {target} --tag {image}")
     push_and_tell(Built(image, image, "on this machine"), target, program, output)
+
+
+def _push_pipeline(name: str, registry: str, tags: tuple[str, ...], token: str | None, output: str) -> None:
+    """Compiles a pipeline, uploads it and tells where it is."""
+    from kfx.cli.pipeline import resolve
+    from kfx.errors import UsageError
+    from kfx.secret import check_reference
+    from kfx.secret import resolve as reveal
+    from kfx.submit.registry import upload
+
+    if not name:
+        raise UsageError("Name the pipeline: kfx push PIPELINE --registry URL")
+    if token:
+        check_reference(token)
+    found = upload(registry, resolve(name).text, tags, reveal(token) if token else None)
+    if output == "json":
+        click.echo(json.dumps({"package": found.package, "version": found.version, "url": found.url}))
+    else:
+        click.echo(f"Pushed {found.package}: {found.url}")

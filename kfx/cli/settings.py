@@ -80,9 +80,6 @@ class Settings:
     engine: str | None = None
     """Container engine that builds and runs images: `docker`, `podman` or `buildah`."""
 
-    registry: str | None = None
-    """Container registry and repository that images are pushed to."""
-
     base_kfx_image: str | None = None
     """Image of kfx components; `BASE_KFX_IMAGE` in the environment and in `.env`."""
 

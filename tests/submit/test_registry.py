@@ -1,0 +1,100 @@
+"""`kfx push PIPELINE --registry` with kfp's real registry client against a double."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kfx.cli.main import kfx_
+from kfx.errors import PermanentError, TransientError, UsageError
+
+TOKEN = "ey-registry-token"
+PIPELINE = """
+from kfp import dsl
+
+@dsl.component(base_image="python:3.12")
+def own(name: str):
+    print(name)
+
+@dsl.pipeline(name="nightly")
+def nightly(name: str):
+    own(name=name)
+"""
+
+
+@pytest.fixture
+def registry() -> Iterator[tuple[str, list[bytes]]]:
+    """Takes an upload with the right token and answers its name and version."""
+    bodies: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            allowed = self.headers.get("Authorization") == f"Bearer {TOKEN}"
+            data = b"nightly/sha256:0123" if allowed else b"denied"
+            self.send_response(200 if allowed else 403)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/p/repo", bodies
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "nightly.py").write_text(PIPELINE, encoding="utf-8")
+    monkeypatch.setenv("REGISTRY_TOKEN", TOKEN)
+
+
+def push(*arguments: str) -> Result:
+    return CliRunner().invoke(kfx_, ["push", *arguments], catch_exceptions=False)
+
+
+def test_a_pipeline_is_uploaded_with_its_tags(registry: tuple[str, list[bytes]]) -> None:
+    """The compiled YAML and the tags, in one form; the answer is its version's address."""
+    url, bodies = registry
+    done = push(
+        "nightly.py", f"--registry={url}", "--tag=v1", "--tag=latest", "--token=env:REGISTRY_TOKEN", "--output=json"
+    )
+    assert json.loads(done.stdout) == {
+        "package": "nightly",
+        "version": "sha256:0123",
+        "url": f"{url}/nightly/sha256:0123",
+    }
+    assert b"name: nightly" in bodies[0]
+    assert b"v1,latest" in bodies[0]
+
+
+def test_a_refusal_is_told_without_the_token(
+    registry: tuple[str, list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status and the registry's words."""
+    monkeypatch.setenv("REGISTRY_TOKEN", "ey-wrong")
+    with pytest.raises(PermanentError) as error:
+        push("nightly.py", f"--registry={registry[0]}", "--token=env:REGISTRY_TOKEN")
+    assert "answers 403: denied" in str(error.value)
+    assert "ey-wrong" not in str(error.value)
+
+
+def test_a_registry_that_cannot_be_used_is_said() -> None:
+    """No URL, nobody there, no pipeline named."""
+    with pytest.raises(UsageError, match="must be https://REGION-kfp"):
+        push("nightly.py", "--registry=europe-west4-kfp.pkg.dev/p/r")
+    with pytest.raises(TransientError, match="cannot be reached"):
+        push("nightly.py", "--registry=http://127.0.0.1:9/p/r", "--token=env:REGISTRY_TOKEN")
+    with pytest.raises(UsageError, match="Name the pipeline"):
+        push("--registry=http://127.0.0.1:9/p/r")
