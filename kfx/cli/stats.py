@@ -16,6 +16,10 @@ import click
               show_default=True, help="Folder for stats.tfrecord, stats.pb, report.html and metrics.json.")  # fmt: skip
 @click.option("--engine", default="arrow", show_default=True, help="What computes: a module of kfx.stats.engines.")
 @click.option("--feature", "features", multiple=True, metavar="COLUMN", help="Only this column; may be repeated.")
+@click.option("--sample-rate", type=float, help="Describe this share of the rows, chosen at random.")
+@click.option("--weight", default=None, metavar="COLUMN", help="Numeric column that says how much a row counts.")
+@click.option("--slice", "slices", multiple=True, metavar="COLUMN[=VALUE|VALUE][,COLUMN...]",
+              help="Describe the rows of each value (or combination) apart as well; may be repeated.")  # fmt: skip
 @click.option("--top-values", default=20, show_default=True, help="Most frequent values kept of a string column.")
 @click.option("--rank-buckets", default=1000, show_default=True, help="Values in a string column's rank histogram.")
 @click.option("--buckets", default=10, show_default=True, help="Equal-width buckets of a numeric column.")
@@ -29,6 +33,9 @@ def stats(
     folder: Path,
     engine: str,
     features: tuple[str, ...],
+    sample_rate: float | None,
+    weight: str | None,
+    slices: tuple[str, ...],
     top_values: int,
     rank_buckets: int,
     buckets: int,
@@ -44,10 +51,13 @@ def stats(
     """
     from kfx.stats import artifact, memory
     from kfx.stats.generate import generate
-    from kfx.stats.options import StatsOptions
+    from kfx.stats.options import Slice, StatsOptions
 
     options = StatsOptions(
         feature_allowlist=features or None,
+        sample_rate=sample_rate,
+        weight_feature=weight,
+        slice_features=tuple(map(Slice.parse, slices)),
         num_top_values=top_values,
         num_rank_histogram_buckets=rank_buckets,
         num_histogram_buckets=buckets,

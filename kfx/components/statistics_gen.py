@@ -26,6 +26,9 @@ def statistics_gen(
     source: str = "",
     dataset: Optional[Input[Dataset]] = None,
     features: List[str] = [],  # noqa: B006
+    slices: List[str] = [],  # noqa: B006
+    weight_feature: str = "",
+    sample_rate: float = 1.0,
     title: str = "",
     memory_limit: str = "",
 ) -> None:
@@ -36,6 +39,9 @@ def statistics_gen(
             local or `gs://`; `bq://project.dataset.table`; or `sklearn:NAME`.
         dataset: An earlier task's data set, a file or folder of CSV or Parquet.
         features: Columns to describe; all when empty.
+        slices: Columns whose values are also described apart: `country`, `country=DE|FR`, or crossed, `country,device`.
+        weight_feature: Numeric column that says how much a row counts; empty for none.
+        sample_rate: Share of the rows to describe, chosen at random, above 0 and at most 1.
         title: Heading of the report; the source's name when empty.
         memory_limit: Memory the computation may take, such as `2GiB`; 60 % of the container's when empty.
         statistics: Folder with stats.tfrecord, stats.pb, report.html and metrics.json.
@@ -44,6 +50,9 @@ def statistics_gen(
     """
     from kfx.stats.task import describe
 
-    figures = describe(source, dataset, statistics, report, features=features, title=title, memory_limit=memory_limit)
+    figures = describe(
+        source, dataset, statistics, report, features=features, slices=slices, weight_feature=weight_feature,
+        sample_rate=sample_rate, title=title, memory_limit=memory_limit,
+    )  # fmt: skip
     for name, figure in figures.items():
         metrics.log_metric(name, figure)

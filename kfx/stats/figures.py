@@ -23,6 +23,40 @@ class Bucket:
 
 
 @dataclass(frozen=True)
+class WeightedValency:
+    """The counts of one nesting level, each list counting as much as its row."""
+
+    non_missing: float
+    """Weight of the lists that are present."""
+
+    missing: float
+    """Weight of the lists that are null."""
+
+    total: float
+    """Weight of all values."""
+
+
+@dataclass(frozen=True)
+class WeightedNumbers:
+    """Figures of a numeric feature's values, each counting as much as its row."""
+
+    mean: float = 0.0
+    """Weighted mean."""
+
+    std_dev: float = 0.0
+    """Weighted population standard deviation."""
+
+    median: float = 0.0
+    """Value at half of the weight."""
+
+    standard: tuple[Bucket, ...] = ()
+    """Equal-width buckets that hold weights."""
+
+    quantiles: tuple[Bucket, ...] = ()
+    """Buckets of about equal weight."""
+
+
+@dataclass(frozen=True)
 class Valency:
     """How many lists of one nesting level are there, and how many values they hold.
 
@@ -49,6 +83,9 @@ class Valency:
 
     widths: tuple[Bucket, ...] = ()
     """Equal-width histogram of the lists' lengths."""
+
+    weighted: WeightedValency | None = None
+    """The counts by weight; None without a weight feature."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +122,9 @@ class Numbers:
     quantiles: tuple[Bucket, ...] = ()
     """Buckets that hold about the same number of values each."""
 
+    weighted: WeightedNumbers | None = None
+    """The figures by weight; None without a weight feature."""
+
 
 @dataclass(frozen=True)
 class Words:
@@ -104,6 +144,9 @@ class Words:
 
     ranked: tuple[tuple[bytes, int], ...] = ()
     """The most frequent values with their counts, ties by value descending."""
+
+    weighted: tuple[tuple[bytes, float], ...] | None = None
+    """The values of the largest weight with their weights, ties by value descending; None without a weight feature."""
 
 
 @dataclass(frozen=True)

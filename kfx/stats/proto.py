@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from kfx.stats.figures import Bucket, Feature, Numbers, Valency, Words
+from kfx.stats.figures import Bucket, Feature, Numbers, Valency, WeightedNumbers, WeightedValency, Words
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -17,7 +17,7 @@ NON_UTF8 = "__BYTES_VALUE__"
 
 
 def dataset(
-    name: str, rows: int, features: Iterable[Feature], options: StatsOptions
+    name: str, rows: int, features: Iterable[Feature], options: StatsOptions, weight: float | None = None
 ) -> statistics_pb2.DatasetFeatureStatistics:
     """Builds one data set's statistics.
 
@@ -26,10 +26,11 @@ def dataset(
         rows: Number of examples.
         features: Figures, in the order of the table's columns.
         options: Says how many ranked values go into each list.
+        weight: Total weight of the examples; None without a weight feature.
     """
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
-    made = statistics_pb2.DatasetFeatureStatistics(name=name, num_examples=rows)
+    made = statistics_pb2.DatasetFeatureStatistics(name=name, num_examples=rows, weighted_num_examples=weight)
     for feature in features:
         _fill_feature(made.features.add(), feature, options)
     return made
@@ -65,6 +66,8 @@ def _fill_common(common: Any, levels: tuple[Valency, ...]) -> None:
         common.max_num_values = first.max
         common.avg_num_values = first.total / first.non_missing
         _fill_histogram(common.num_values_histogram, "QUANTILES", first.quantiles)
+    if first.weighted is not None:
+        _fill_weighted(common.weighted_common_stats, first.weighted)
     for level in levels if len(levels) > 1 else ():
         common.presence_and_valency_stats.add(
             num_non_missing=level.non_missing,
@@ -73,6 +76,15 @@ def _fill_common(common: Any, levels: tuple[Valency, ...]) -> None:
             max_num_values=level.max,
             tot_num_values=level.total,
         )
+        if level.weighted is not None:
+            _fill_weighted(common.weighted_presence_and_valency_stats.add(), level.weighted)
+
+
+def _fill_weighted(target: Any, weighted: WeightedValency) -> None:
+    target.num_non_missing, target.num_missing = weighted.non_missing, weighted.missing
+    target.tot_num_values = weighted.total
+    if weighted.non_missing > 0:
+        target.avg_num_values = weighted.total / weighted.non_missing
 
 
 def _fill_numbers(stats: Any, numbers: Numbers) -> None:
@@ -84,6 +96,14 @@ def _fill_numbers(stats: Any, numbers: Numbers) -> None:
         for kind, buckets in (("STANDARD", numbers.standard), ("QUANTILES", numbers.quantiles)):
             histogram = stats.histograms.add(num_nan=numbers.nan)
             _fill_histogram(histogram, kind, buckets)
+    if numbers.weighted is not None and numbers.count:
+        _fill_weighted_numbers(stats.weighted_numeric_stats, numbers.weighted, numbers.nan)
+
+
+def _fill_weighted_numbers(target: Any, weighted: WeightedNumbers, nan: int) -> None:
+    target.mean, target.std_dev, target.median = weighted.mean, weighted.std_dev, weighted.median
+    for kind, buckets in (("STANDARD", weighted.standard), ("QUANTILES", weighted.quantiles)):
+        _fill_histogram(target.histograms.add(num_nan=nan), kind, buckets)
 
 
 def _fill_words(stats: Any, words: Words, options: StatsOptions) -> None:
@@ -91,7 +111,13 @@ def _fill_words(stats: Any, words: Words, options: StatsOptions) -> None:
     stats.invalid_utf8_count = words.invalid_utf8
     if words.count:
         stats.avg_length = words.total_bytes / words.count
-    for rank, (value, count) in enumerate(words.ranked):
+    _fill_ranked(stats, words.ranked, options)
+    if words.weighted is not None:
+        _fill_ranked(stats.weighted_string_stats, words.weighted, options)
+
+
+def _fill_ranked(stats: Any, ranked: Iterable[tuple[bytes, float]], options: StatsOptions) -> None:
+    for rank, (value, count) in enumerate(ranked):
         text = _text(value)
         if rank < options.num_top_values:
             stats.top_values.add(value=text, frequency=count)

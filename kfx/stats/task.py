@@ -10,7 +10,7 @@ from typing import Any
 from kfx.errors import UsageError
 from kfx.stats import artifact, memory
 from kfx.stats.generate import generate
-from kfx.stats.options import StatsOptions
+from kfx.stats.options import Slice, StatsOptions
 
 
 def describe(
@@ -20,6 +20,9 @@ def describe(
     report: Any,
     *,
     features: Sequence[str] = (),
+    slices: Sequence[str] = (),
+    weight_feature: str = "",
+    sample_rate: float = 1.0,
     title: str = "",
     memory_limit: str = "",
 ) -> dict[str, int | float]:
@@ -31,6 +34,9 @@ def describe(
         statistics: The kfp artifact whose path becomes a folder.
         report: The kfp artifact whose path becomes the page.
         features: Columns to describe; all when empty.
+        slices: Columns whose values are described apart, each as `kfx.stats.options.Slice.parse` reads it.
+        weight_feature: Column that says how much a row counts; empty for none.
+        sample_rate: Share of the rows to describe; 1 for all.
         title: Heading of the report; the source's name when empty.
         memory_limit: As `kfx.stats.memory.parse` reads it.
 
@@ -44,7 +50,13 @@ def describe(
         given = "both" if source else "neither"
         raise UsageError(f"statistics_gen takes either a source or a dataset, and got {given}.")
     uri = source or dataset.path
-    options = StatsOptions(feature_allowlist=tuple(features) or None, memory_limit=memory.parse(memory_limit))
+    options = StatsOptions(
+        feature_allowlist=tuple(features) or None,
+        slice_features=tuple(map(Slice.parse, slices)),
+        weight_feature=weight_feature or None,
+        sample_rate=None if sample_rate == 1 else sample_rate,
+        memory_limit=memory.parse(memory_limit),
+    )
     computed = generate(uri, options)
     heading = title or source or str(dataset.metadata.get("source") or dataset.name or dataset.path)
     written = artifact.write(computed, Path(statistics.path), heading)

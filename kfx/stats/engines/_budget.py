@@ -63,21 +63,31 @@ class Budget:
                 self._free += wanted
                 self._changed.notify_all()
 
-    def groups(self, schema: pa.Schema, names: Sequence[str], rows: int, workers: int) -> list[Group]:
+    def groups(
+        self, schema: pa.Schema, names: Sequence[str], rows: int, workers: int, copies: int = 1, beside: int = 0
+    ) -> list[Group]:
         """Cuts columns into groups that fit side by side.
 
         A narrow table has a column a group. In a wide one reading a group has its price too, so that several columns
         go together, as many as a worker's share of the memory holds. A numeric column gets what exact figures take,
         all other columns of that moment waiting if need be; one that would not even fit alone gets a share, and is
         summed up.
+
+        Args:
+            schema: The table's columns.
+            names: Those to compute, in order.
+            rows: The table's rows.
+            workers: Threads that compute at the same time.
+            copies: How often a row can be in a data set, once for the whole table and once for each way to slice it.
+            beside: Bytes kept with each value, such as its weight.
         """
         share = self.total // workers
         size = max(1, len(names) // _GROUPS)
         groups: list[Group] = []
         pending: dict[str, int] = {}
         for name in names:
-            wanted = _wanted(schema.field(name).type, rows)
-            allowance = wanted if wanted is not None and wanted <= self.total else share // size
+            wanted = _wanted(schema.field(name).type, rows * copies, beside)
+            allowance = wanted if wanted is not None and wanted <= self.total else share // size // copies
             if pending and (len(pending) == size or sum(pending.values()) + allowance > share):
                 groups.append(Group(tuple(pending), tuple(pending.values())))
                 pending = {}
@@ -85,10 +95,10 @@ class Budget:
         return [*groups, Group(tuple(pending), tuple(pending.values()))] if pending else groups
 
 
-def _wanted(kind: pa.DataType, rows: int) -> int | None:
+def _wanted(kind: pa.DataType, rows: int, beside: int) -> int | None:
     """Returns the bytes a flat numeric column takes; None for columns whose size the type does not tell."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(kind) or not (pa.types.is_primitive(kind) or pa.types.is_decimal(kind)):
         return None
-    return _SORTING * rows * max(int(kind.bit_width), 8) // 8
+    return _SORTING * rows * (max(int(kind.bit_width), 8) // 8 + beside)

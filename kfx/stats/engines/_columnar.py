@@ -61,8 +61,8 @@ def columnar(source: Source, options: StatsOptions, progress: Progress) -> Itera
     if isinstance(source, ColumnarTable):
         yield source
         return
-    if options.feature_allowlist is not None and not isinstance(source, Unsettled):
-        check_columns(source.uri, source.schema().names, options.feature_allowlist)
+    if not isinstance(source, Unsettled):
+        check_columns(source.uri, source.schema().names, _needed(options))
     folder = Path(tempfile.mkdtemp(prefix="kfx-stats-"))
     try:
         yield _read(source, options, folder, progress)
@@ -70,11 +70,20 @@ def columnar(source: Source, options: StatsOptions, progress: Progress) -> Itera
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _needed(options: StatsOptions) -> tuple[str, ...] | None:
+    """Returns the columns that must be read; None for all."""
+    if options.feature_allowlist is None:
+        return None
+    weight = [options.weight_feature] if options.weight_feature is not None else []
+    sliced = [column for by in options.slice_features for column in by.columns]
+    return tuple(dict.fromkeys([*options.feature_allowlist, *weight, *sliced]))
+
+
 def _read(source: Source, options: StatsOptions, folder: Path, progress: Progress) -> ColumnarTable:
     """Reads all rows, from the start again whenever text turns out to have wider types."""
     while True:
         columns = _Columns(source, options, folder)
-        reading = source.first_reading() if isinstance(source, Unsettled) else source.batches(options.feature_allowlist)
+        reading = source.first_reading() if isinstance(source, Unsettled) else source.batches(_needed(options))
         try:
             for batch in reading:
                 columns.add(batch)
@@ -90,7 +99,7 @@ class _Columns:
 
     def __init__(self, source: Source, options: StatsOptions, folder: Path) -> None:
         self._uri = source.uri
-        self._wanted = options.feature_allowlist
+        self._wanted = _needed(options)
         self._limit = int(max(options.memory_limit - OVERHEAD, 0) * _SHARE_IN_MEMORY)
         self._path = folder / "table.parquet"
         self._batches: list[pa.RecordBatch] = []

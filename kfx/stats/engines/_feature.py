@@ -6,10 +6,11 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from kfx.errors import UsageError
+from kfx.stats.engines._buffers import Weights, is_valid, to_numpy
 from kfx.stats.engines._numbers import unit
 from kfx.stats.engines._numeric import NumericValues
 from kfx.stats.engines._strings import StringValues
-from kfx.stats.figures import Feature, FeatureType, Numbers, Valency, Words
+from kfx.stats.figures import Feature, FeatureType, Numbers, Valency, WeightedValency, Words
 from kfx.stats.histograms import CountedValues, equal_width_buckets, quantile_buckets
 
 if TYPE_CHECKING:
@@ -55,30 +56,37 @@ class FeatureColumn:
             self._values = NumericValues(options, allowance)
         self._again = False
 
-    def add(self, array: pa.Array) -> None:
-        """Takes in a chunk of the column."""
+    def add(self, array: pa.Array, weights: Weights | None = None) -> None:
+        """Takes in a chunk of the column.
+
+        Args:
+            array: The chunk.
+            weights: How much each of its rows counts; None without a weight feature.
+        """
         array = _plain(array)
         if self._flat:
             if not self._again:
-                self._levels[0].add_flat(len(array), array.null_count)
+                self._levels[0].add_flat(array, weights)
+            weights = weights if weights is None or not array.null_count else weights[is_valid(array)]
             array = array.drop_null() if array.null_count else array
         else:
             for level in self._levels:
                 if not self._again:
-                    level.add(array)
+                    level.add(array, weights)
+                weights = None if weights is None else _of_items(array, weights)
                 array = _plain(array.flatten())
-        self._add_leaves(array)
+        self._add_leaves(array, weights)
 
-    def _add_leaves(self, array: pa.Array) -> None:
+    def _add_leaves(self, array: pa.Array, weights: Weights | None) -> None:
         import pyarrow as pa
 
         if self._fields:
             for field, values in zip(self._fields, array.flatten(), strict=True):
-                field.add(values)
+                field.add(values, weights)
         elif self._values is None or pa.types.is_null(array.type):
             return
         elif not self._again or isinstance(self._values, NumericValues):
-            self._values.add(array)
+            self._values.add(array, weights)
 
     def needs_second_reading(self) -> bool:
         """Ends the first reading, and says whether every chunk must be added once more."""
@@ -110,24 +118,39 @@ class _Level:
         self._options = options
         self._missing = 0
         self._lengths: Counter[int] = Counter()
+        self._weighted = WeightedValency(0.0, 0.0, 0.0) if options.weight_feature is not None else None
 
-    def add_flat(self, rows: int, nulls: int) -> None:
-        self._missing += nulls
-        self._lengths[1] += rows - nulls
+    def add_flat(self, array: pa.Array, weights: Weights | None) -> None:
+        """Takes in values that count as lists of one."""
+        self._missing += array.null_count
+        self._lengths[1] += len(array) - array.null_count
+        if weights is not None:
+            present = float(weights[is_valid(array)].sum())
+            self._weigh(present, float(weights.sum()) - present, present)
 
-    def add(self, array: pa.Array) -> None:
+    def add(self, array: pa.Array, weights: Weights | None) -> None:
+        """Takes in lists."""
         import pyarrow.compute as pc
 
         self._missing += array.null_count
         for pair in pc.value_counts(pc.list_value_length(array).drop_null()).to_pylist():
             self._lengths[pair["values"]] += pair["counts"]
+        if weights is not None:
+            present = float(weights[is_valid(array)].sum())
+            self._weigh(present, float(weights.sum()) - present, float(_of_items(array, weights).sum()))
+
+    def _weigh(self, non_missing: float, missing: float, total: float) -> None:
+        if self._weighted is not None:
+            w = self._weighted
+            self._weighted = WeightedValency(w.non_missing + non_missing, w.missing + missing, w.total + total)
 
     def finish(self) -> Valency:
+        """Returns the figures."""
         import numpy as np
 
         pairs = sorted((length, count) for length, count in self._lengths.items() if count)
         if not pairs:
-            return Valency(non_missing=0, missing=self._missing)
+            return Valency(non_missing=0, missing=self._missing, weighted=self._weighted)
         lengths, counts = np.array(pairs, dtype=np.int64).T
         ordered = CountedValues(lengths, np.cumsum(counts, dtype=np.float64))
         buckets = self._options.num_values_histogram_buckets
@@ -139,7 +162,17 @@ class _Level:
             total=int((lengths * counts).sum()),
             quantiles=quantile_buckets(ordered, buckets),
             widths=equal_width_buckets(ordered, buckets),
+            weighted=self._weighted,
         )
+
+
+def _of_items(array: pa.Array, weights: Weights) -> Weights:
+    """Returns the weight of each item of some lists: that of its list."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    lengths = to_numpy(pc.fill_null(pc.list_value_length(array), 0))
+    return np.repeat(weights, lengths)
 
 
 def _is_list(kind: pa.DataType) -> bool:

@@ -9,12 +9,15 @@ by a share that is measured and reported.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kfx.errors import UsageError
+from kfx.stats.engines._buffers import Weights, is_valid
 from kfx.stats.engines._moments import Moments, moments
 from kfx.stats.engines._numbers import as_numbers
 from kfx.stats.engines._sketch import RankSketch
-from kfx.stats.figures import Numbers
+from kfx.stats.figures import Numbers, WeightedNumbers
 from kfx.stats.histograms import CountedValues, SortedValues, equal_width_buckets, quantile_buckets
 
 if TYPE_CHECKING:
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from kfx.stats.options import StatsOptions
+
+WEIGHT_BYTES = 16
+"""What a weighted value takes beside itself: its weight and its place in the order."""
 
 _SORTING = 2  # chunks and their concatenation are in memory together
 
@@ -33,12 +39,21 @@ class NumericValues:
         self._options = options
         self._allowance = allowance
         self._chunks: list[npt.NDArray[Any]] = []
+        self._weights: list[Weights] = []
         self._bytes = 0
         self._nulls = 0
         self._stream: StreamedNumbers | None = None
 
-    def add(self, array: pa.Array) -> None:
-        """Takes in a chunk; its nulls count as NaN, as TFDV counts nulls inside lists."""
+    def add(self, array: pa.Array, weights: Weights | None = None) -> None:
+        """Takes in a chunk; its nulls count as NaN, as TFDV counts nulls inside lists.
+
+        Args:
+            array: The chunk.
+            weights: How much each value counts.
+
+        Raises:
+            UsageError: There are weights, and more values than memory holds.
+        """
         values = as_numbers(array.drop_null() if array.null_count else array)
         if self._stream is not None and self._stream.counting:
             self._stream.add(values)
@@ -46,6 +61,9 @@ class NumericValues:
         self._nulls += array.null_count
         self._chunks.append(values)
         self._bytes += values.nbytes
+        if weights is not None:
+            self._weights.append(weights[is_valid(array)])
+            self._bytes += WEIGHT_BYTES * len(values)
         if self._stream is not None or _SORTING * self._bytes > self._allowance:
             self._to_stream()
 
@@ -68,10 +86,21 @@ class NumericValues:
             return self._stream.finish(self._nulls)
         values = np.concatenate(self._chunks) if self._chunks else np.empty(0)
         self._chunks.clear()
-        values.sort()
-        return describe(values, self._nulls, self._options), 0.0
+        if not self._weights:
+            values.sort()
+            return describe(values, self._nulls, self._options), 0.0
+        order = np.argsort(values)
+        values, weights = values[order], np.concatenate(self._weights)[order]
+        self._weights.clear()
+        plain = describe(values, self._nulls, self._options)
+        return replace(plain, weighted=_weighted(values[: plain.count], weights[: plain.count], self._options)), 0.0
 
     def _to_stream(self) -> None:
+        if self._weights:
+            raise UsageError(
+                "Weighted figures of this many rows need more memory than the limit leaves. "
+                "Raise the memory limit, or sample the rows."
+            )
         if self._stream is None:
             self._stream = StreamedNumbers(self._options)
         for values in self._chunks:
@@ -105,6 +134,23 @@ def describe(values: npt.NDArray[Any], nulls: int, options: StatsOptions) -> Num
         min=float(values[0]),
         median=(float(values[(end - 1) // 2]) + float(values[end // 2])) / 2,
         max=float(values[-1]),
+        standard=equal_width_buckets(ordered, options.num_histogram_buckets),
+        quantiles=quantile_buckets(ordered, options.num_quantiles_histogram_buckets),
+    )
+
+
+def _weighted(values: npt.NDArray[Any], weights: Weights, options: StatsOptions) -> WeightedNumbers:
+    """Describes sorted values without NaN by their weights."""
+    import numpy as np
+
+    if not len(values) or not weights.any():
+        return WeightedNumbers()
+    ordered = CountedValues(values, np.cumsum(weights, dtype=np.float64))
+    both = moments(values, weights)
+    return WeightedNumbers(
+        mean=both.mean,
+        std_dev=both.std_dev,
+        median=float(ordered.at(np.array([0.5]))[0]),
         standard=equal_width_buckets(ordered, options.num_histogram_buckets),
         quantiles=quantile_buckets(ordered, options.num_quantiles_histogram_buckets),
     )

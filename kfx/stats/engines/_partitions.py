@@ -94,4 +94,5 @@ def _hashes(values: pa.LargeBinaryArray) -> npt.NDArray[np.uint64]:
         hashes = (hashes ^ word) * np.uint64(0xFF51AFD7ED558CCD)
         hashes ^= hashes >> np.uint64(33)
     hashes *= np.uint64(0xC4CEB9FE1A85EC53)
-    return hashes ^ (hashes >> np.uint64(33))
+    hashes ^= hashes >> np.uint64(33)
+    return hashes

@@ -7,20 +7,20 @@ meet in one file; each file is then counted by itself. No figure is approximate.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kfx.stats.engines._buffers import to_arrow, to_numpy
+from kfx.stats.engines._buffers import Weights, is_valid, to_arrow, to_numpy
 from kfx.stats.engines._partitions import Partitions
 from kfx.stats.figures import Words
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pyarrow as pa
 
     from kfx.stats.options import StatsOptions
 
 _FLUSH_ROWS = 1 << 20
 _MERGING = 6  # a merge holds its input, its hash table and its output, with room to grow
-_COUNTED = ("value", "count")
 
 
 class StringValues:
@@ -30,20 +30,31 @@ class StringValues:
         self._options = options
         self._allowance = allowance // _MERGING
         self._pending: list[pa.Array] = []
+        self._weights: list[Weights] = []
         self._pending_rows = 0
         self._counted: list[pa.Table] = []
         self._counted_bytes = 0
         self._partitions: Partitions | None = None
         self._mostly_distinct = False
 
-    def add(self, array: pa.Array) -> None:
-        """Takes in a chunk of strings or bytes, plain or as a dictionary; nulls are not values."""
+    def add(self, array: pa.Array, weights: Weights | None = None) -> None:
+        """Takes in a chunk of strings or bytes, plain or as a dictionary; nulls are not values.
+
+        Args:
+            array: The chunk.
+            weights: How much each value counts.
+        """
         import pyarrow as pa
 
+        if weights is not None:
+            weights = weights[is_valid(array)]
         if pa.types.is_dictionary(array.type):
-            self._count(_count_dictionary(array))
+            codes = to_numpy(array.indices.drop_null())
+            self._count(_tally(array.dictionary, codes, weights))
             return
         self._pending.append(array)
+        if weights is not None:
+            self._weights.append(weights)
         self._pending_rows += len(array)
         if self._pending_rows >= _FLUSH_ROWS:
             self._flush()
@@ -80,6 +91,12 @@ class StringValues:
             return
         rows = pa.chunked_array(self._pending).drop_null()
         self._pending, self._pending_rows = [], 0
+        if self._weights:
+            weights = np.concatenate(self._weights)
+            self._weights.clear()
+            encoded = rows.combine_chunks().dictionary_encode()
+            self._count(_tally(encoded.dictionary, to_numpy(encoded.indices), weights))
+            return
         if self._mostly_distinct:
             # Counting would find hardly any value twice; the files will.
             ones = to_arrow(np.ones(len(rows), np.int64))
@@ -115,22 +132,21 @@ def kept(options: StatsOptions) -> int:
 
 
 def merged(tables: list[pa.Table]) -> pa.Table:
-    """Adds up the counts of equal values."""
-    import numpy as np
+    """Adds up the counts, and weights, of equal values."""
     import pyarrow as pa
 
     if not tables:
         return _table(pa.nulls(0, pa.binary()), pa.nulls(0, pa.int64()))
     if len(tables) == 1:
         return tables[0]
-    # One dictionary for all chunks and a count by code: several times faster than Arrow's group_by on strings.
+    # One dictionary for all chunks and a sum by code: several times faster than Arrow's group_by on strings.
     joined = pa.concat_tables(tables)
     encoded = joined["value"].dictionary_encode()
     codes = to_numpy(pa.chunked_array([chunk.indices for chunk in encoded.chunks], pa.int32()).combine_chunks())
-    weights = to_numpy(joined["count"].combine_chunks())
     distinct = encoded.chunk(encoded.num_chunks - 1).dictionary
-    counts = np.bincount(codes, weights, minlength=len(distinct)).astype(np.int64)
-    return pa.table([distinct, to_arrow(counts)], names=_COUNTED)
+    counts = to_numpy(joined["count"].combine_chunks())
+    weights = to_numpy(joined["weight"].combine_chunks()) if "weight" in joined.schema.names else None
+    return _sums(distinct, codes, counts, weights)
 
 
 def describe(counted: pa.Table, options: StatsOptions) -> Words:
@@ -150,7 +166,8 @@ def describe(counted: pa.Table, options: StatsOptions) -> Words:
         unique=counted.num_rows,
         total_bytes=pc.sum(pc.multiply(lengths, counted["count"])).as_py(),
         invalid_utf8=_invalid(counted),
-        ranked=_ranked(counted, kept(options)),
+        ranked=_ranked(counted, "count", kept(options)),
+        weighted=_ranked(counted, "weight", kept(options)) if "weight" in counted.schema.names else None,
     )
 
 
@@ -164,43 +181,57 @@ def joined(one: Words, other: Words, number: int) -> Words:
     """
     if not one.count or not other.count:
         return one if one.count else other
-    ranked = sorted([*one.ranked, *other.ranked], key=lambda pair: (pair[1], pair[0]), reverse=True)
+    weighted = None if one.weighted is None or other.weighted is None else one.weighted + other.weighted
     return Words(
         count=one.count + other.count,
         unique=one.unique + other.unique,
         total_bytes=one.total_bytes + other.total_bytes,
         invalid_utf8=one.invalid_utf8 + other.invalid_utf8,
-        ranked=tuple(ranked[:number]),
+        ranked=_best(one.ranked + other.ranked, number),
+        weighted=None if weighted is None else _best(weighted, number),
     )
 
 
-def _count_dictionary(array: pa.DictionaryArray) -> pa.Table:
+def _best(ranked: tuple[tuple[bytes, Any], ...], number: int) -> tuple[tuple[bytes, Any], ...]:
+    return tuple(sorted(ranked, key=lambda pair: (pair[1], pair[0]), reverse=True)[:number])
+
+
+def _tally(values: pa.Array, codes: npt.NDArray[Any], weights: Weights | None) -> pa.Table:
+    """Counts the values that codes refer to."""
+    return _sums(values, codes, None, weights)
+
+
+def _sums(
+    values: pa.Array, codes: npt.NDArray[Any], counts: npt.NDArray[Any] | None, weights: Weights | None
+) -> pa.Table:
+    """Sums counts (one each if not given) and weights by code; values no code refers to are left out."""
     import numpy as np
 
-    codes = to_numpy(array.indices.drop_null())
-    counts = np.bincount(codes, minlength=len(array.dictionary))
-    return _table(array.dictionary, to_arrow(counts)).take(to_arrow(np.flatnonzero(counts)))
+    sums = np.bincount(codes, counts, minlength=len(values)).astype(np.int64)
+    weighed = None if weights is None else to_arrow(np.bincount(codes, weights, minlength=len(values)))
+    return _table(values, to_arrow(sums), weighed).take(to_arrow(np.flatnonzero(sums)))
 
 
-def _table(values: pa.Array, counts: pa.Array) -> pa.Table:
+def _table(values: pa.Array, counts: pa.Array, weights: pa.Array | None = None) -> pa.Table:
     import pyarrow as pa
 
     # Bytes with 64-bit offsets: all columns compare alike, and no concatenation can overflow.
-    return pa.table([values.cast(pa.large_binary()), counts], names=_COUNTED)
+    columns = {"value": values.cast(pa.large_binary()), "count": counts}
+    return pa.table(columns if weights is None else {**columns, "weight": weights})
 
 
-def _ranked(counted: pa.Table, number: int) -> tuple[tuple[bytes, int], ...]:
-    """Returns the most frequent values, ties by value descending."""
+def _ranked(counted: pa.Table, by: str, number: int) -> tuple[tuple[bytes, Any], ...]:
+    """Returns the values of the largest count or weight, ties by value descending."""
     import numpy as np
     import pyarrow.compute as pc
 
     if counted.num_rows > number > 0:
-        counts = to_numpy(counted["count"].combine_chunks())
+        counts = to_numpy(counted[by].combine_chunks())
         least = np.partition(counts, -number)[-number]
         counted = counted.take(to_arrow(np.flatnonzero(counts >= least)))
-    order = [("count", "descending"), ("value", "descending")]
+    order = [(by, "descending"), ("value", "descending")]
     best = counted.take(pc.select_k_unstable(counted, min(number, counted.num_rows), order))
-    return tuple(zip(best["value"].to_pylist(), best["count"].to_pylist(), strict=True))
+    return tuple(zip(best["value"].to_pylist(), best[by].to_pylist(), strict=True))
 
 
 def _invalid(counted: pa.Table) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -19,9 +18,12 @@ from kfx.stats.engines import Progress
 from kfx.stats.engines._budget import Budget, Group
 from kfx.stats.engines._columnar import ColumnarTable, columnar
 from kfx.stats.engines._feature import FeatureColumn
+from kfx.stats.engines._numeric import WEIGHT_BYTES
+from kfx.stats.engines._rows import Part, RowSelection
 from kfx.stats.sources._columns import check_columns
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
     from kfx.stats.figures import Feature
@@ -32,77 +34,113 @@ _MANY_ROWS = 1 << 22
 
 
 def compute(source: Source, options: StatsOptions, progress: Progress) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """Computes the statistics of a table; see `kfx.stats.engines`."""
+    """Computes the statistics of a table; see `kfx.stats.engines`.
+
+    The first data set is the whole table; slices follow in the order of their names.
+    """
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
     with columnar(source, options, progress) as table:
-        schema = table.schema()
-        names = schema.names
+        datasets = _Computation(table, options, progress).run()
+    return statistics_pb2.DatasetFeatureStatisticsList(datasets=datasets)
+
+
+class _Computation:
+    """One table's columns, shared out to threads."""
+
+    def __init__(self, table: ColumnarTable, options: StatsOptions, progress: Progress) -> None:
+        self._table, self._options, self._progress = table, options, progress
+        self._schema = table.schema()
+        self._names = self._schema.names
         if options.feature_allowlist is not None:
-            check_columns(source.uri, names, options.feature_allowlist)
-            names = [name for name in names if name in options.feature_allowlist]
-        budget = Budget(options.memory_limit, table.held_bytes)
+            check_columns(table.uri, self._names, options.feature_allowlist)
+            self._names = [name for name in self._names if name in options.feature_allowlist]
+        self._selection = RowSelection(table.uri, self._schema, options)
+        self._budget = Budget(options.memory_limit, table.held_bytes)
+        self._finished = 0
+        self._lock = threading.Lock()
+
+    def run(self) -> list[statistics_pb2.DatasetFeatureStatistics]:
         workers = _workers()
-        groups = budget.groups(schema, names, table.num_rows, workers)
-        done = _Done(progress, len(names))
-
-        def features(group: Group) -> list[Feature]:
-            with budget.taking(group.total):
-                return done.after(group.names, _features(table, group, options))
-
+        rows, copies = self._table.num_rows, self._selection.copies
+        beside = WEIGHT_BYTES if self._options.weight_feature is not None else 0
+        groups = self._budget.groups(self._schema, self._names, rows, workers, copies, beside)
         with ThreadPoolExecutor(workers) as pool:
-            computed = [feature for made in pool.map(features, groups) for feature in made]
-        dataset = proto.dataset("", table.num_rows, computed, options)
-    return statistics_pb2.DatasetFeatureStatisticsList(datasets=[dataset])
+            # A table without columns still has rows to count.
+            made = list(pool.map(self._group, groups or [Group((), ())]))
+        whole, *slices = made[0]
+        return [self._joined(name, [datasets[name] for datasets in made]) for name in [whole, *sorted(slices)]]
+
+    def _joined(self, name: str, parts: list[_Dataset]) -> statistics_pb2.DatasetFeatureStatistics:
+        features = [feature for part in parts for feature in part.features]
+        weight = parts[0].weight if self._options.weight_feature is not None else None
+        return proto.dataset(name, parts[0].rows, features, self._options, weight)
+
+    def _group(self, group: Group) -> dict[str, _Dataset]:
+        """Computes a group's columns, and keeps the figures alone."""
+        import pyarrow as pa
+
+        with self._budget.taking(group.total):
+            datasets = {self._selection.whole: _Dataset(self._schema, group, self._options)}
+            self._read(group, datasets)
+            again = [dataset.needs_second_reading() for dataset in datasets.values()]
+            if any(again):
+                self._read(group, datasets)
+            for dataset in datasets.values():
+                dataset.finish()
+            if self._table.num_rows > _MANY_ROWS:
+                # Arrow's allocator keeps what it frees; with large columns that adds up.
+                pa.default_memory_pool().release_unused()
+        with self._lock:
+            self._finished += len(group.names)
+            self._progress("columns", self._finished, len(self._names))
+        return datasets
+
+    def _read(self, group: Group, datasets: dict[str, _Dataset]) -> None:
+        rows = 0
+        for batch in self._table.batches(list(dict.fromkeys([*group.names, *self._selection.columns])), encoded=True):
+            for part in self._selection.parts(batch, rows):
+                if part.name not in datasets:
+                    datasets[part.name] = _Dataset(self._schema, group, self._options)
+                datasets[part.name].add(batch, part)
+            rows += batch.num_rows
+        if rows != self._table.num_rows:
+            raise PermanentError(f"{self._table.uri} has {self._table.num_rows} rows, but {rows} were read.")
+
+
+class _Dataset:
+    """A group's columns over the rows of one data set."""
+
+    def __init__(self, schema: pa.Schema, group: Group, options: StatsOptions) -> None:
+        self._columns = {
+            name: FeatureColumn((name,), schema.field(name).type, options, allowance)
+            for name, allowance in zip(group.names, group.allowances, strict=True)
+        }
+        self._reading = dict(self._columns)
+        self._again = False
+        self.rows = 0
+        self.weight = 0.0
+        self.features: list[Feature] = []
+
+    def add(self, batch: pa.RecordBatch, part: Part) -> None:
+        if not self._again:
+            self.rows += batch.num_rows if part.rows is None else len(part.rows)
+            self.weight += 0.0 if part.weights is None else float(part.weights.sum())
+        for name, column in self._reading.items():
+            array = batch.column(name)
+            column.add(array if part.rows is None else array.take(part.rows), part.weights)
+
+    def needs_second_reading(self) -> bool:
+        self._reading = {name: column for name, column in self._columns.items() if column.needs_second_reading()}
+        self._again = True
+        return bool(self._reading)
+
+    def finish(self) -> None:
+        self.features = [feature for column in self._columns.values() for feature in column.features()]
+        self._columns.clear()
+        self._reading.clear()
 
 
 def _workers() -> int:
     # What this process may use: a container or taskset may leave fewer cores than the machine has.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _features(table: ColumnarTable, group: Group, options: StatsOptions) -> list[Feature]:
-    schema = table.schema()
-    columns = {
-        name: FeatureColumn((name,), schema.field(name).type, options, allowance)
-        for name, allowance in zip(group.names, group.allowances, strict=True)
-    }
-    _read(table, columns)
-    again = {name: column for name, column in columns.items() if column.needs_second_reading()}
-    if again:
-        _read(table, again)
-    return [feature for column in columns.values() for feature in _finished(column, table.num_rows)]
-
-
-def _read(table: ColumnarTable, columns: dict[str, FeatureColumn]) -> None:
-    rows = 0
-    for batch in table.batches(list(columns), encoded=True):
-        rows += batch.num_rows
-        for column, array in zip(columns.values(), batch.columns, strict=True):
-            column.add(array)
-    if rows != table.num_rows:
-        raise PermanentError(f"{table.uri} has {table.num_rows} rows, but {rows} were read.")
-
-
-def _finished(column: FeatureColumn, rows: int) -> list[Feature]:
-    import pyarrow as pa
-
-    features = column.features()
-    if rows > _MANY_ROWS:
-        # Arrow's allocator keeps what it frees; with large columns that adds up.
-        pa.default_memory_pool().release_unused()
-    return features
-
-
-class _Done:
-    """Reports finished columns."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
-        self._lock = threading.Lock()
-
-    def after(self, names: Sequence[str], features: list[Feature]) -> list[Feature]:
-        with self._lock:
-            self._done += len(names)
-            self._progress("columns", self._done, self._total)
-        return features

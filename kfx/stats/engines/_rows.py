@@ -1,0 +1,162 @@
+"""Which rows count, in which data set, and how much: sampling, slices and weights."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kfx.errors import UsageError
+from kfx.stats.engines._buffers import Weights, to_arrow, to_numpy
+from kfx.stats.engines._numbers import as_numbers
+from kfx.stats.sources._columns import check_columns
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from kfx.stats.options import Slice, StatsOptions
+
+ALL = "All Examples"
+"""TFDV's name for the whole table where there are slices; alone it has none."""
+
+_SAMPLE_BLOCK = 1 << 16
+_MOST_SLICES = 1000
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of a batch that belong to one data set."""
+
+    name: str
+    """The data set's name."""
+
+    rows: pa.Array | None
+    """Positions of the rows in the batch; None for all."""
+
+    weights: Weights | None
+    """How much each of the rows counts; None without a weight feature."""
+
+
+class RowSelection:
+    """Deals the rows of a table out to data sets."""
+
+    def __init__(self, uri: str, schema: pa.Schema, options: StatsOptions) -> None:
+        """Checks the columns the options name.
+
+        Raises:
+            UsageError: A column does not exist or cannot serve.
+        """
+        self._options = options
+        self.whole = ALL if options.slice_features else ""
+        """Name of the data set of all rows."""
+        weight = [options.weight_feature] if options.weight_feature is not None else []
+        sliced = [column for by in options.slice_features for column in by.columns]
+        self.columns = tuple(dict.fromkeys([*weight, *sliced]))
+        """Columns that must be read with every group."""
+        check_columns(uri, schema.names, self.columns)
+        for column in self.columns:
+            _check_kind(schema.field(column), is_weight=column in weight)
+
+    @property
+    def copies(self) -> int:
+        """How often a row can be in a data set."""
+        return 1 + len(self._options.slice_features)
+
+    def parts(self, batch: pa.RecordBatch, first_row: int) -> Iterator[Part]:
+        """Yields the parts of a batch: the whole, then each slice that has rows in it.
+
+        Args:
+            batch: Rows with (at least) `columns`.
+            first_row: Number of the batch's first row in the table, from 0.
+        """
+        import numpy as np
+
+        rows: npt.NDArray[np.int64] | None = None
+        if self._options.sample_rate is not None:
+            rows = self._sampled(self._options.sample_rate, batch.num_rows, first_row)
+        weights = self._weights(batch)
+        yield _part(self.whole, rows, weights)
+        for by in self._options.slice_features:
+            for name, members in _slices(batch, by):
+                yield _part(name, members if rows is None else np.intersect1d(members, rows), weights)
+
+    def _sampled(self, rate: float, length: int, first_row: int) -> npt.NDArray[np.int64]:
+        """Returns the chosen rows. A row's fate hangs on its number alone, not on how the table is cut into batches."""
+        import numpy as np
+
+        seed = self._options.sample_seed
+        first_block, last_block = first_row // _SAMPLE_BLOCK, (first_row + length) // _SAMPLE_BLOCK
+        draws = [np.random.default_rng([seed, at]).random(_SAMPLE_BLOCK) for at in range(first_block, last_block + 1)]
+        start = first_row - first_block * _SAMPLE_BLOCK
+        return np.flatnonzero(np.concatenate(draws)[start : start + length] < rate)
+
+    def _weights(self, batch: pa.RecordBatch) -> Weights | None:
+        import numpy as np
+
+        name = self._options.weight_feature
+        if name is None:
+            return None
+        column = batch.column(name)
+        if column.null_count:
+            raise UsageError(f"The weight feature {name!r} is missing in some rows; every row needs a weight.")
+        weights = as_numbers(column).astype(np.float64)
+        if not np.isfinite(weights).all() or (weights < 0).any():
+            raise UsageError(f"The weight feature {name!r} holds values that are negative or not finite.")
+        return weights
+
+
+def _part(name: str, rows: npt.NDArray[np.int64] | None, weights: Weights | None) -> Part:
+    if rows is None:
+        return Part(name, None, weights)
+    return Part(name, to_arrow(rows), None if weights is None else weights[rows])
+
+
+def _check_kind(column: pa.Field, *, is_weight: bool) -> None:
+    import pyarrow as pa
+
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if is_weight and not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        raise UsageError(f"The weight feature {column.name!r} is {kind}; it must be a number.")
+    if not is_weight and pa.types.is_nested(kind):
+        raise UsageError(f"Rows cannot be sliced by {column.name!r}, which is {kind}.")
+
+
+def _slices(batch: pa.RecordBatch, by: Slice) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
+    """Yields name and rows of each slice; rows in which a column is missing are in none."""
+    import numpy as np
+
+    coded = [_coded(batch.column(name), wanted) for name, wanted in zip(by.columns, by.values, strict=True)]
+    chosen = [[at for at, value in enumerate(values) if value is not None] for values, _ in coded]
+    combinations = int(np.prod([len(codes) for codes in chosen]))
+    if combinations > _MOST_SLICES:
+        raise UsageError(
+            f"Slicing by {', '.join(by.columns)} makes {combinations} slices; {_MOST_SLICES} is the most. "
+            "Name the values wanted, as in column=value|value."
+        )
+    for combination in itertools.product(*chosen):
+        rows = np.ones(batch.num_rows, np.bool_)
+        for (_, codes), code in zip(coded, combination, strict=True):
+            rows &= codes == code
+        found = np.flatnonzero(rows)
+        if len(found):
+            values = [values[code] for (values, _), code in zip(coded, combination, strict=True)]
+            # TFDV's names: column_value, crossed ones joined.
+            yield "_".join(f"{column}_{value}" for column, value in zip(by.columns, values, strict=True)), found
+
+
+def _coded(array: pa.Array, wanted: frozenset[str] | None) -> tuple[list[str | None], npt.NDArray[Any]]:
+    """Returns a column's values as text (None for one not wanted) and each row's place among them, -1 where missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    values = [_text(value) for value in encoded.dictionary.to_pylist()]
+    codes = to_numpy(pc.fill_null(encoded.indices, -1))
+    return [value if wanted is None or value in wanted else None for value in values], codes
+
+
+def _text(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

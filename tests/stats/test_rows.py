@@ -1,0 +1,205 @@
+"""Sampling, slices and weights: which rows count, where, and how much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from kfx.errors import UsageError
+from kfx.stats.engines import engine
+from kfx.stats.generate import generate, silent
+from kfx.stats.options import Slice, StatsOptions
+from kfx.stats.sources._memory import MemoryTable
+
+from .tables import FEW, buckets
+
+
+def datasets(table: pa.Table, **options: Any) -> dict[str, Any]:
+    computed = engine("arrow")(MemoryTable("t", table), StatsOptions(**options), silent)
+    return {dataset.name: dataset for dataset in computed.datasets}
+
+
+def feature(dataset: Any, *path: str) -> Any:
+    (found,) = [f for f in dataset.features if tuple(f.path.step) == path]
+    return found
+
+
+def table(rows: int = 30_000) -> pa.Table:
+    random = np.random.default_rng(8)
+    return pa.table({
+        "x": pa.array(random.normal(size=rows), mask=random.random(rows) < 0.1),
+        "country": pa.array(np.array(["DE", "FR", "US", None], object)[random.integers(0, 4, rows)].tolist()),
+        "device": random.integers(1, 3, rows),
+        "w": random.random(rows),
+    })  # fmt: skip
+
+
+def test_weighted_figures_are_tfdvs() -> None:
+    """TFDV 1.16 and 1.21 give these very figures for this table."""
+    columns = {"f": [1.0, 2.0, 3.0, 0.0], "s": ["a", "b", "a", None], "w": [0.5, 1.0, 2.0, 1.0]}
+    computed = engine("arrow")(
+        MemoryTable("t", pa.table(columns)),
+        StatsOptions(weight_feature="w", num_histogram_buckets=3, num_quantiles_histogram_buckets=3),
+        silent,
+    )
+    (dataset,) = computed.datasets
+    assert dataset.weighted_num_examples == 4.5
+    numeric = feature(dataset, "f").num_stats
+    common = numeric.common_stats.weighted_common_stats
+    assert (common.num_non_missing, common.num_missing, common.tot_num_values, common.avg_num_values) == (
+        4.5,
+        0,
+        4.5,
+        1,
+    )
+    weighted = numeric.weighted_numeric_stats
+    assert weighted.mean == pytest.approx(1.8888888888888888)
+    assert weighted.std_dev == pytest.approx(1.1967032904743342)
+    assert weighted.median == 2
+    standard, quantiles = (
+        [(b.low_value, b.high_value, b.sample_count) for b in h.buckets] for h in weighted.histograms
+    )
+    assert standard == [(0, 1, 1), (1, 2, 0.5), (2, 3, 3)]
+    assert quantiles == [(0, 2, 2.5), (2, 3, 1), (3, 3, 1)]
+    words = feature(dataset, "s").string_stats
+    assert [(top.value, top.frequency) for top in words.weighted_string_stats.top_values] == [("a", 2.5), ("b", 1)]
+    assert words.common_stats.weighted_common_stats.num_missing == 1
+    assert (numeric.mean, words.top_values[0].frequency) == (1.5, 2)
+
+
+def test_weights_of_all_ones_change_nothing() -> None:
+    """Where every row counts once, weighted and plain figures are the same."""
+    plain = table().drop_columns("w")
+    (dataset,) = datasets(plain.append_column("w", pa.array(np.ones(len(plain)))), weight_feature="w").values()
+    stats = feature(dataset, "x").num_stats
+    weighted = stats.weighted_numeric_stats
+    assert (weighted.mean, weighted.std_dev) == pytest.approx((stats.mean, stats.std_dev))
+    assert list(weighted.histograms) == list(stats.histograms)
+    words = feature(dataset, "country").string_stats
+    assert list(words.weighted_string_stats.top_values) == list(words.top_values)
+
+
+def test_weights_of_lists_and_structs_follow_their_row() -> None:
+    """Each item of a list, and each field of a struct, counts as much as its row."""
+    columns = {"l": [[1, 2], [3], None], "s": [{"n": 10}, {"n": 20}, {"n": None}], "w": [1.0, 3.0, 5.0]}
+    (dataset,) = datasets(pa.table(columns), weight_feature="w").values()
+    lists = feature(dataset, "l").num_stats
+    assert lists.weighted_numeric_stats.mean == pytest.approx((1 + 2 + 9) / 5)
+    common = lists.common_stats.weighted_common_stats
+    assert (common.num_non_missing, common.num_missing, common.tot_num_values) == (4, 5, 5)
+    assert feature(dataset, "s", "n").num_stats.weighted_numeric_stats.mean == pytest.approx(70 / 4)
+
+
+@pytest.mark.parametrize(
+    ("weights", "says"),
+    [
+        ([1.0, None], "missing in some rows"),
+        ([1.0, -1.0], "negative"),
+        ([1.0, float("nan")], "not finite"),
+        (["a", "b"], "must be a number"),
+    ],
+)
+def test_bad_weights_are_refused(weights: list[Any], says: str) -> None:
+    """A weight that is missing, negative, no number or no finite number is an error."""
+    with pytest.raises(UsageError, match=says):
+        datasets(pa.table({"x": [1, 2], "w": weights}), weight_feature="w")
+
+
+def test_slices_are_the_statistics_of_their_rows() -> None:
+    """Each slice equals the statistics of its rows alone; rows without the column are in none."""
+    rows = table()
+    found = datasets(rows, slice_features=(Slice.parse("country"),))
+    assert list(found) == ["All Examples", "country_DE", "country_FR", "country_US"]
+    for country in ("DE", "FR", "US"):
+        (alone,) = datasets(rows.filter(pa.compute.equal(rows["country"], country))).values()
+        sliced = found[f"country_{country}"]
+        assert sliced.num_examples == alone.num_examples
+        assert list(sliced.features) == list(alone.features)
+    (whole,) = datasets(rows).values()
+    assert list(found["All Examples"].features) == list(whole.features)
+
+
+def test_chosen_and_crossed_slices() -> None:
+    """Values can be named, columns crossed, and several ways of slicing asked for at once."""
+    rows = table()
+    found = datasets(rows, slice_features=(Slice.parse("country=DE|FR,device"), Slice.parse("device=2")))
+    assert list(found) == [
+        "All Examples", "country_DE_device_1", "country_DE_device_2", "country_FR_device_1", "country_FR_device_2",
+        "device_2",
+    ]  # fmt: skip
+    members = pa.compute.and_(pa.compute.equal(rows["country"], "FR"), pa.compute.equal(rows["device"], 1))
+    assert found["country_FR_device_1"].num_examples == pa.compute.sum(members).as_py()
+
+
+def test_slices_with_weights_and_allow_list(tmp_path: Path) -> None:
+    """Columns that only slice or weigh are read but not described."""
+    path = tmp_path / "t.csv"
+    path.write_text("x,y,country,w\n1,9,DE,1\n2,9,FR,2\n4,9,DE,3\n")
+    options = StatsOptions(feature_allowlist=("x",), weight_feature="w", slice_features=(Slice.parse("country"),))
+    whole, de, fr = generate(str(path), options).datasets
+    assert [[f.path.step[0] for f in dataset.features] for dataset in (whole, de, fr)] == [["x"]] * 3
+    assert [dataset.weighted_num_examples for dataset in (whole, de, fr)] == [6, 4, 2]
+    assert de.features[0].num_stats.weighted_numeric_stats.mean == pytest.approx(13 / 4)
+
+
+@pytest.mark.parametrize("text", ["", "a,a", "=x", "a,,b"])
+def test_slices_that_mean_nothing_are_refused(text: str) -> None:
+    """A slice without a column, or with one twice, is an error."""
+    with pytest.raises(UsageError, match="is no slice"):
+        Slice.parse(text)
+
+
+def test_slicing_by_too_many_values_or_lists_is_refused() -> None:
+    """A column like an identifier would make a data set a row; a list is no value."""
+    with pytest.raises(UsageError, match="makes 2000 slices; 1000 is the most"):
+        datasets(pa.table({"id": list(range(2000))}), slice_features=(Slice.parse("id"),))
+    with pytest.raises(UsageError, match="cannot be sliced by 'l'"):
+        datasets(pa.table({"l": [[1]]}), slice_features=(Slice.parse("l"),))
+    with pytest.raises(UsageError, match="no column 'z'"):
+        datasets(pa.table({"x": [1]}), slice_features=(Slice.parse("z"),))
+
+
+def test_a_sample_is_the_same_rows_for_every_column_and_cut(tmp_path: Path) -> None:
+    """A row is chosen or not by its number: columns agree, and chunks or row groups change nothing."""
+    rows = pa.table({"a": range(200_000), "b": range(200_000)})
+    options = StatsOptions(sample_rate=0.1, sample_seed=3)
+    pq.write_table(rows, tmp_path / "t.parquet", row_group_size=7_777)
+    (stored,) = generate(str(tmp_path / "t.parquet"), options).datasets
+    (kept,) = datasets(rows, sample_rate=0.1, sample_seed=3).values()
+    assert list(stored.features) == list(kept.features)
+    assert feature(kept, "a").num_stats == feature(kept, "b").num_stats
+    assert kept.num_examples == feature(kept, "a").num_stats.common_stats.num_non_missing
+    assert 19_000 < kept.num_examples < 21_000
+    assert feature(kept, "a").num_stats.mean == pytest.approx(100_000, rel=0.02)
+    (other,) = datasets(rows, sample_rate=0.1, sample_seed=4).values()
+    assert feature(other, "a").num_stats.mean != feature(kept, "a").num_stats.mean
+
+
+def test_a_sample_of_everything_is_everything() -> None:
+    """A rate of one keeps every row."""
+    (whole,) = datasets(table(), sample_rate=1.0).values()
+    assert whole.num_examples == 30_000
+
+
+@pytest.mark.parametrize("rate", [0, -0.5, 1.5])
+def test_bad_sample_rates_are_refused(rate: float) -> None:
+    """A rate outside (0, 1] is an error."""
+    with pytest.raises(UsageError, match="sample rate"):
+        StatsOptions(sample_rate=rate)
+
+
+def test_bucket_options_reach_weighted_histograms() -> None:
+    """Weighted histograms have as many buckets as plain ones."""
+    columns = pa.table({"x": [1.0, 2.0, 3.0, 4.0], "w": [1.0] * 4})
+    computed = engine("arrow")(
+        MemoryTable("t", columns), StatsOptions(weight_feature="w", num_histogram_buckets=2), silent
+    )
+    x = computed.datasets[0].features[0]
+    assert len(x.num_stats.weighted_numeric_stats.histograms[0].buckets) == 2
+    assert FEW.num_histogram_buckets == 3
+    assert len(buckets(x, "STANDARD")) == 2
