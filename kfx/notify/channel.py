@@ -21,6 +21,7 @@ The declared fields give the checks, the masking of secrets, the environment fal
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import importlib.metadata
 import os
@@ -121,6 +122,7 @@ def kinds() -> tuple[str, ...]:
     return tuple(sorted(own | {point.name for point in _entry_points()}))
 
 
+@functools.cache
 def channel_class(kind: str) -> type[Channel]:
     """Returns the class of a kind, importing its file only.
 
@@ -149,7 +151,8 @@ def _is_channel(made: Any, kind: str) -> bool:
     return isinstance(made, type) and issubclass(made, Channel) and getattr(made, "kind", None) == kind
 
 
-def parameters(made: type[Channel]) -> dict[str, Parameter]:
+@functools.cache
+def parameters(made: type[Channel]) -> Mapping[str, Parameter]:
     """Returns a kind's declared parameters by name, in their order."""
     hints = typing.get_type_hints(made, include_extras=True)
     found = {}
@@ -160,7 +163,7 @@ def parameters(made: type[Channel]) -> dict[str, Parameter]:
         secret = kind is Secret or Secret in typing.get_args(kind)
         env = (about.env,) if isinstance(about.env, str) else about.env
         found[item.name] = Parameter(item.name, kind, default, about.doc, env, secret)
-    return found
+    return types.MappingProxyType(found)
 
 
 def _annotated(hint: Any) -> bool:

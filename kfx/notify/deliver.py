@@ -99,6 +99,8 @@ def deliver(
         results[index] = _send(parcels[index], policy, deadline, redact)
 
     # Daemon threads, not an executor: a peer that never finishes its answer must not keep the process alive.
+    for parcel in parcels:
+        parcel.request.load()
     here = [index for index, parcel in enumerate(parcels) if parcel.request.here]
     away = [index for index in range(len(parcels)) if index not in here]
     threads = [threading.Thread(target=work, args=(index,), daemon=True) for index in away]

@@ -5,6 +5,7 @@ A redirect is not followed: it would hand the credentials in the headers to a ho
 
 from __future__ import annotations
 
+import functools
 import http.client
 import ssl
 import urllib.error
@@ -73,6 +74,7 @@ def _answer(status: int, headers: Any, body: bytes) -> Answer:
     return Answer(status=status, body=body, headers={name.lower(): value for name, value in headers.items()})
 
 
+@functools.cache  # reading the system's authorities takes some 30 ms
 def tls_context(*, verify: bool, ca_file: str = "") -> ssl.SSLContext:
     """Returns the TLS settings of a client.
 

@@ -58,6 +58,9 @@ class Request(ABC):
     def preview(self) -> bytes:
         """Returns the exact bytes that `send` puts on the wire as the message."""
 
+    def load(self) -> None:  # noqa: B027 - most requests need nothing
+        """Imports what sending needs. Called before the first send: threads that import at once wait for each other."""
+
     @abstractmethod
     def send(self, timeout_s: float) -> Answer:
         """Sends once.

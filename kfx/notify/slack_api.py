@@ -6,6 +6,7 @@ at debug level it would print the webhook's URL, which is the secret.
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 from collections.abc import Mapping
@@ -44,6 +45,11 @@ class SlackRequest(Request):
         """Returns the JSON body as slack_sdk serialises it; that of an update first, on a line of its own."""
         bodies = [self.update, self.payload] if self.update else [self.payload]
         return b"\n".join(json.dumps(body).encode() for body in bodies)
+
+    def load(self) -> None:
+        """Imports slack_sdk and the system's certificate authorities."""
+        importlib.import_module("slack_sdk.webhook" if self.webhook else "slack_sdk")
+        tls_context(verify=True)
 
     def send(self, timeout_s: float) -> Answer:
         """Calls Slack once; an `ok: false` answer is returned like any other."""
