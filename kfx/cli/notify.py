@@ -97,7 +97,7 @@ def send(status: str, run_name: str, message: str, state_dir: str, output: str, 
 
 
 @notify.command("kinds")
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--output", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
 def kinds_(output: str) -> None:
     """List the kinds of notification with their parameters."""
     from kfx.notify.channel import described
@@ -105,13 +105,31 @@ def kinds_(output: str) -> None:
     found = described()
     if output == "json":
         click.echo(json.dumps(found, indent=2))
-        return
-    for kind in found:
-        click.secho(f"{kind['kind']}", bold=True, nl=False)
-        click.echo(f"  {kind['about']}" + (f" Needs {kind['needs']}." if kind["needs"] else ""))
-        for parameter in kind["parameters"]:
-            notes = [parameter["type"], "secret" if parameter["secret"] else "", *parameter["env"]]
-            click.echo(f"    {parameter['name']:<24}{parameter['doc']} ({', '.join(filter(None, notes))})")
+    elif output == "markdown":
+        click.echo("\n\n".join(map(_kind_as_markdown, found)))
+    else:
+        for kind in found:
+            _print_kind(kind)
+
+
+def _print_kind(kind: dict[str, Any]) -> None:
+    click.secho(kind["kind"], bold=True, nl=False)
+    click.echo(f"  {kind['about']}" + (f" Needs {kind['needs']}." if kind["needs"] else ""))
+    for parameter in kind["parameters"]:
+        notes = [parameter["type"], "secret" if parameter["secret"] else "", *parameter["env"]]
+        click.echo(f"    {parameter['name']:<24}{parameter['doc']} ({', '.join(filter(None, notes))})")
+
+
+def _kind_as_markdown(kind: dict[str, Any]) -> str:
+    lines = [f"### `{kind['kind']}`", "", kind["about"] + (f" Needs {kind['needs']}." if kind["needs"] else "")]
+    if kind["parameters"]:
+        lines += ["", "| Parameter | Type | Default | What it is | From the environment |", "|---|---|---|---|---|"]
+    for parameter in kind["parameters"]:
+        sort = "secret" if parameter["secret"] else parameter["type"]
+        default = "" if parameter["default"] in (None, "", [], {}) else f"`{json.dumps(parameter['default'])}`"
+        env = ", ".join(f"`{name}`" for name in parameter["env"])
+        lines.append(f"| `{parameter['name']}` | {sort} | {default} | {parameter['doc']} | {env} |")
+    return "\n".join(lines)
 
 
 def _read(

@@ -17,7 +17,7 @@ def work(fail: bool, item: str = "") -> None:
 @dsl.pipeline(name="one-task")
 def one_task(fail: bool, notifications: list[dict[str, Any]]) -> None:
     """One task inside the exit handler."""
-    with dsl.ExitHandler(notify(notifications=notifications), name="all"):
+    with dsl.ExitHandler(notify(notifications=notifications).set_caching_options(False), name="all"):
         work(fail=fail)
 
 

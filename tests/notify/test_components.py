@@ -231,6 +231,15 @@ def test_a_local_pipeline_tells_how_it_ended(
     assert list(tmp_path.glob("*/notify/message"))
 
 
+def test_an_exit_task_is_never_cached_and_runs_whatever_happens() -> None:
+    """Compiled with caching off, and with KFP's trigger for exit tasks."""
+    from . import pipelines
+
+    task = pipelines.one_task.pipeline_spec.root.dag.tasks["notify"]
+    assert not task.caching_options.enable_cache
+    assert task.trigger_policy.strategy == task.trigger_policy.ALL_UPSTREAM_TASKS_COMPLETED
+
+
 def test_the_defaults_of_notify_need_no_settings(tmp_path: Path) -> None:
     """Without a list the console is told, whatever the end."""
     done = execute(components.notify, tmp_path, status=STATUSES["oss failed"][0])

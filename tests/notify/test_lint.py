@@ -9,8 +9,8 @@ from kfp import compiler, dsl
 
 from kfx.components import notify, notify_slack
 from kfx.errors import UsageError
-from kfx.exit_task import mount_secret
 from kfx.notify.lint import check_spec
+from kfx.submit.exit_task import mount_secret
 
 from ..conftest import require_module
 

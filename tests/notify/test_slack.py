@@ -160,7 +160,7 @@ def test_sender_name_and_picture_are_sent(slack: SlackDouble, quick: Policy) -> 
     assert (slack.messages[0]["username"], slack.messages[0]["icon_emoji"]) == ("kfx", ":robot_face:")
 
 
-def test_a_metric_table_and_links_are_shown(slack: SlackDouble) -> None:
+def test_a_failed_runs_page_and_tasks_are_shown(slack: SlackDouble) -> None:
     """A failed run's message has the run page as a link and the tasks' names."""
     made = message(run=failed_run(tasks=2))
     shown = json.dumps(json.loads(Slack(webhook=Secret("http://x")).render(made).preview())["blocks"])
