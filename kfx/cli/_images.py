@@ -12,7 +12,7 @@ from kfx.errors import UsageError
 
 if TYPE_CHECKING:
     from kfx.images.build import Built
-    from kfx.images.engine import Engine
+    from kfx.images.engine import Builder
 
 
 def split_args(texts: Sequence[str]) -> dict[str, str]:
@@ -43,7 +43,7 @@ def tell_built(built: Built, target: str, output: str) -> None:
         click.echo(f"Nothing changed: {built.name} is {built.how} ({built.content.tag}){size}")
 
 
-def push_and_tell(built: Built, target: str, engine: Engine, output: str) -> None:
+def push_and_tell(built: Built, target: str, engine: Builder, output: str) -> None:
     """Pushes the image and prints its digest and how to use it.
 
     Raises:

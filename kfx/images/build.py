@@ -17,7 +17,7 @@ from typing import Literal
 import kfx
 from kfx.errors import KfxError, PermanentError, UsageError
 from kfx.images.content import content_hash
-from kfx.images.engine import Build, Engine, Report
+from kfx.images.engine import Build, Builder, Report
 from kfx.images.pin import Pushed, record
 from kfx.images.reference import Reference, parse
 from kfx.images.registry import digest_of
@@ -93,7 +93,7 @@ def default_name(target: str) -> str:
     return configured.partition("@")[0] or f"{DEFAULT_REPOSITORY}:{kfx.__version__}{suffix}"
 
 
-def build(request: Request, engine: Engine, report: Report) -> Built:
+def build(request: Request, engine: Builder, report: Report) -> Built:
     """Builds an image unless one of the same content is on this machine or in its registry.
 
     Args:
@@ -133,7 +133,7 @@ def build(request: Request, engine: Engine, report: Report) -> Built:
     return Built(request.name, content, "built", engine.size(content))
 
 
-def push(built: Built, target: str, engine: Engine, report: Report) -> tuple[Pushed, bool]:
+def push(built: Built, target: str, engine: Builder, report: Report) -> tuple[Pushed, bool]:
     """Pushes an image under both its names, unless the registry has it, and records its digest.
 
     Args:

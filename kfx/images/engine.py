@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from kfx.errors import PermanentError, UsageError
 from kfx.images.reference import Reference
@@ -56,9 +57,28 @@ class Build:
     """More options for the engine, such as `--network=host`."""
 
 
+class Builder(Protocol):
+    """What builds and pushes images."""
+
+    def build(self, build: Build, report: Report) -> None:
+        """Builds an image, or raises a KfxError."""
+
+    def push(self, name: Reference, report: Report) -> None:
+        """Pushes an image to its registry, or raises a KfxError."""
+
+    def has(self, name: Reference) -> bool:
+        """Tells whether an image is on this machine."""
+
+    def tag(self, name: Reference, other: Reference) -> None:
+        """Gives an image on this machine another name, or raises a KfxError."""
+
+    def size(self, name: Reference) -> int | None:
+        """Returns an image's size on this machine in bytes, where it is known."""
+
+
 @dataclass(frozen=True)
 class Engine:
-    """An engine that answers."""
+    """An engine on this machine that answers."""
 
     program: str
     """`docker`, `podman` or `buildah`."""
@@ -78,7 +98,7 @@ class Engine:
         for image in build.names:
             command += ["--tag", str(image)]
         steps: list[str] = []
-        code = _stream([*command, *build.options, str(build.folder)], lambda line: _watch(line, steps, report))
+        code = stream([*command, *build.options, str(build.folder)], lambda line: _watch(line, steps, report))
         if code:
             where = f" at the step: {steps[-1]}" if steps else ""
             raise PermanentError(f"{self.program} build failed with exit code {code}{where}. Its output is above.")
@@ -91,7 +111,7 @@ class Engine:
         """
         # docker takes plain http on loopback by itself; the others are told.
         plain = ["--tls-verify=false"] if name.is_loopback and self.program != "docker" else []
-        code = _stream([self.program, "push", *plain, str(name)], report)
+        code = stream([self.program, "push", *plain, str(name)], report)
         if code:
             raise PermanentError(
                 f"{self.program} push of {name} failed with exit code {code}. Its output is above. If it is about "
@@ -150,7 +170,8 @@ def _probe(name: str) -> str | None:
     return None if done.returncode == 0 else (done.stderr.strip().splitlines() or ["no message"])[-1]
 
 
-def _stream(command: Sequence[str], report: Report) -> int:
+def stream(command: Sequence[str], report: Report) -> int:
+    """Runs a command, hands on its output line by line, and returns its exit code."""
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as run:

@@ -78,6 +78,12 @@ def registry() -> str:
     return address
 
 
+@pytest.fixture
+def name(registry: str) -> str:
+    """A name no image had before."""
+    return f"{registry}/kfx-test/{uuid.uuid4().hex}:1"
+
+
 @pytest.fixture(autouse=True)
 def _leave_no_test_images() -> Iterator[None]:
     """Removes what a test built; a machine's disk is not a bin."""

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,12 +20,6 @@ from kfx.images.reference import parse
 from kfx.images.registry import digest_of
 
 Ask = Callable[..., Request]
-
-
-@pytest.fixture
-def name(registry: str) -> str:
-    """A name no image had before."""
-    return f"{registry}/kfx-test/{uuid.uuid4().hex}:1"
 
 
 @pytest.fixture
@@ -217,3 +210,29 @@ def test_kfx_build_ends_with_the_codes_of_the_program(request_for: Ask, engine: 
     assert "failed with exit code" in broken.stderr.splitlines()[-1]
     assert "no target 'nope'" in wrong.stderr
     assert "is not on this machine. Build it: kfx build" in absent.stderr
+
+
+def test_buildkits_failed_step_is_the_one_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BuildKit runs steps side by side: the last one begun is not the one that failed."""
+    (tmp_path / "Dockerfile").write_text("FROM scratch AS slim\n")
+    transcript = (
+        "#5 [base 1/2] FROM docker.io/library/python:3.12-slim-trixie\n"
+        "#7 [slim-packages 3/3] RUN kfx-install packages /src/requirements-slim.txt\n"
+        "#8 [kfx 4/4] RUN kfx-install kfx /src\n"
+        "#7 ERROR: process did not complete successfully: exit code: 1\n"
+        "------\n"
+        " > [slim-packages 3/3] RUN kfx-install packages /src/requirements-slim.txt:\n"
+        'ERROR: failed to solve: process "/bin/sh -c kfx-install packages" did not complete successfully\n'
+    )
+    (tmp_path / "transcript").write_text(transcript)
+    docker = tmp_path / "docker"
+    docker.write_text(
+        f'#!/bin/sh\n[ "$1" = version ] && exit 0\n[ "$1" = image ] && exit 1\ncat {tmp_path}/transcript; exit 1\n'
+    )
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    with pytest.raises(
+        PermanentError, match=r'at the step: process "/bin/sh -c kfx-install packages" did not complete'
+    ):
+        build(Request(folder=tmp_path, target="slim", tag="localhost/kfx-test:1"), find_engine("docker"), print)
