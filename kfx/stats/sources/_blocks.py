@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-BLOCK = 4 << 20  # bytes; larger blocks leave the processor's cache, smaller ones cost more calls
+BLOCK = 2 << 20  # bytes; larger blocks leave the processor's cache, smaller ones cost more calls
 
 Result = TypeVar("Result")
 
 
 def blocks(stream: Any, *, quotes: bool) -> Iterator[bytes]:
-    """Yields the stream's bytes in blocks of about 4 MiB that end at a row's end.
+    """Yields the stream's bytes in blocks of about 2 MiB that end at a row's end.
 
     Args:
         stream: Has `read(size)`.
