@@ -94,21 +94,34 @@ def median(values: list[float]) -> float:
     return sorted(values)[(len(values) - 1) // 2]
 
 
-def measure(slack: Slack, words: list[str], expected: int, runs: int) -> tuple[float, float, float]:
-    """Returns the medians of seconds to the first byte, to the last request's first byte, and to the process's end."""
-    env = {**os.environ, "TOKEN": "xoxb-benchmark", "SLACK_API_URL": slack.url, "KFX_NAMESPACE": "none"}
+def once(slack: Slack, words: list[str], expected: int) -> tuple[float, float, float]:
+    """Returns seconds to the first request's first byte, to the last one's, and to the process's end."""
+    env = {**os.environ, "TOKEN": "xoxb-benchmark", "SLACK_API_URL": slack.url}
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
-    firsts, lasts, ends = [], [], []
-    for _ in range(runs + 1):
-        slack.arrived.clear()
-        started = time.perf_counter()
-        subprocess.run(words, env=env, check=True, capture_output=True)
-        ends.append(time.perf_counter() - started)
-        assert len(slack.arrived) == expected, (len(slack.arrived), expected)
-        firsts.append(slack.arrived[0] - started)
-        lasts.append(slack.arrived[-1] - started)
-    # The first run of each warms the file cache and is left out.
-    return median(firsts[1:]), median(lasts[1:]), median(ends[1:])
+    slack.arrived.clear()
+    started = time.perf_counter()
+    subprocess.run(words, env=env, check=True, capture_output=True)
+    ended = time.perf_counter() - started
+    assert len(slack.arrived) == expected, (len(slack.arrived), expected)
+    return slack.arrived[0] - started, slack.arrived[-1] - started, ended
+
+
+def ways(root: Path) -> dict[str, tuple[list[str], int]]:
+    """Returns what is measured: label -> command and how many messages it sends."""
+    one = {"kind": "slack", "when": ["error"], "params": {"channel": "#ml"}, "secret_params": {"token": "env:TOKEN"}}
+    made: dict[str, tuple[list[str], int]] = {"bare slack_sdk script, 1 message": ([sys.executable, "-c", BARE], 1)}
+    for count in (0, 1, 10, 50):
+        folder = root / str(count)
+        folder.mkdir()
+        if count:
+            values: dict[str, Any] = {"notifications": [one] * count}
+            words = command(components.notify, folder, **values)
+        else:
+            words = command(components.notify_slack, folder, channel="#ml", token="env:TOKEN")  # noqa: S106
+        # Emptied before each run: kfx would not send the same message of the same run twice.
+        script = ["sh", "-c", f'rm -rf "{folder}"/*; exec "$@"', "sh", *words]
+        made[f"notify, {count} notification{'s' * (count > 1)}" if count else "notify_slack"] = (script, count or 1)
+    return made
 
 
 def main() -> None:
@@ -118,22 +131,17 @@ def main() -> None:
     parser.add_argument("--answer-ms", type=float, default=100, help="how long Slack takes to answer")
     given = parser.parse_args()
     slack = Slack(given.answer_ms / 1000)
-    rows: list[tuple[str, tuple[float, float, float]]] = []
-    bare = measure(slack, [sys.executable, "-c", BARE], 1, given.runs)
-    rows.append(("bare slack_sdk script, 1 message", bare))
-    one = {"kind": "slack", "when": ["error"], "params": {"channel": "#ml"}, "secret_params": {"token": "env:TOKEN"}}
-    for count in (0, 1, 10, 50):
-        with tempfile.TemporaryDirectory() as name:
-            # A folder for each process: kfx would not send the same message of the same run twice.
-            folder = Path(name)
-            if count:
-                values: dict[str, Any] = {"notifications": [one] * count}
-                words = command(components.notify, folder, **values)
-            else:
-                words = command(components.notify_slack, folder, channel="#ml", token="env:TOKEN")  # noqa: S106
-            script = ["sh", "-c", f'rm -rf "{folder}"/*; exec "$@"', "sh", *words]
-            label = f"notify, {count} notifications" if count else "notify_slack"
-            rows.append((label, measure(slack, script, count or 1, given.runs)))
+    with tempfile.TemporaryDirectory() as root:
+        measured = ways(Path(root))
+        taken: dict[str, list[tuple[float, float, float]]] = {label: [] for label in measured}
+        # In turns, so that whatever else the machine does falls on all alike; the first turn warms the file cache.
+        for turn in range(given.runs + 1):
+            for label, (words, expected) in measured.items():
+                times = once(slack, words, expected)
+                if turn:
+                    taken[label].append(times)
+    rows = [(label, [median(list(column)) for column in zip(*times, strict=True)]) for label, times in taken.items()]
+    bare = rows[0][1]
     print(f"Python {platform.python_version()}, {os.cpu_count()} CPUs, Slack answers after {given.answer_ms:g} ms\n")
     print("| exit task | first byte on the wire | last message's first byte | process ended | first byte vs bare |")
     print("|---|--:|--:|--:|--:|")
