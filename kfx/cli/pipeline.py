@@ -265,6 +265,10 @@ def _importing(what: str, folder: Path) -> Iterator[None]:
                 f"There is no module {what!r} here: it is neither installed nor below {folder}."
             ) from error
         raise UsageError(f"{what} needs the package {missing!r}, which is not installed.") from error
+    except ImportError as error:
+        if error.name == "kfp" and "kubernetes" in str(error):
+            raise MissingExtraError("kfp-kubernetes settings", "kubernetes") from error
+        raise UsageError(f"{what} cannot be imported: {error}") from error
     except Exception as error:
         at = traceback.extract_tb(error.__traceback__)[-1]
         kind = type(error).__name__

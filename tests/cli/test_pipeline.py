@@ -9,6 +9,7 @@ import yaml
 
 from kfx.cli import pipeline
 from kfx.errors import MissingExtraError, UsageError
+from tests.conftest import require_module
 
 ONE = '''
 from kfp import dsl
@@ -95,6 +96,7 @@ def test_a_pipeline_job_document_gives_its_specification(folder: Path) -> None:
 
 def test_the_platforms_document_is_kept(folder: Path) -> None:
     """kfp-kubernetes settings are the second YAML document."""
+    require_module("kfp.kubernetes")
     kubernetes = ONE + (
         "\nfrom kfp import kubernetes\n"
         "\n@dsl.pipeline(name='k')\ndef k():\n"

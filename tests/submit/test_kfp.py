@@ -16,10 +16,11 @@ from click.testing import CliRunner, Result
 
 from kfx.cli.main import kfx_
 from kfx.errors import PermanentError, TransientError, UsageError
+from tests.conftest import require_module
 
 TOKEN = "ey-secret-token"
 PIPELINE = """
-from kfp import dsl, kubernetes
+from kfp import dsl
 
 @dsl.component(base_image="python:3.12")
 def own(name: str):
@@ -27,8 +28,11 @@ def own(name: str):
 
 @dsl.pipeline(name="nightly")
 def nightly(name: str, times: int = 3, job_id: str = ""):
-    kubernetes.use_secret_as_env(own(name=name), "s", {"a": "A"})
+    own(name=name)
 """
+WITH_SECRET = PIPELINE.replace(
+    "own(name=name)", "from kfp import kubernetes; kubernetes.use_secret_as_env(own(name=name), 's', {'a': 'A'})"
+)
 
 
 @dataclass
@@ -127,7 +131,7 @@ def submit(*arguments: str) -> Result:
 
 @pytest.mark.usefixtures("project")
 def test_every_setting_reaches_the_wire(server: KfpDouble) -> None:
-    """The Run that the KFP API gets, kfp-kubernetes settings included, in the experiment of the name."""
+    """The Run that the KFP API gets, in the experiment of the name."""
     done = submit(
         *("--name", "5", "--times=4", "--experiment=nights", "--pipeline-root=minio://bucket/root"),
         *("--service-account=runner", "--display-name=Nightly 1", "--no-caching", "--pipeline-name=other"),
@@ -146,10 +150,18 @@ def test_every_setting_reaches_the_wire(server: KfpDouble) -> None:
             "parameters": {"name": "5", "times": 4, "job_id": "Nightly 1"},
         },
     }
-    assert spec["pipeline_spec"]["pipelineInfo"]["name"] == "other"
-    task = spec["pipeline_spec"]["root"]["dag"]["tasks"]["own"]
-    assert task["cachingOptions"] == {}
-    assert "kubernetes" in spec["platform_spec"]["platforms"]
+    assert spec["pipelineInfo"]["name"] == "other"
+    assert spec["root"]["dag"]["tasks"]["own"]["cachingOptions"] == {}
+
+
+def test_kubernetes_settings_go_along(project: Path, server: KfpDouble) -> None:
+    """They are the second document of the compiled pipeline."""
+    require_module("kfp.kubernetes")
+    (project / "nightly.py").write_text(WITH_SECRET, encoding="utf-8")
+    submit("--name=x")
+    sent = server.body("runs")["pipeline_spec"]
+    assert sent["pipeline_spec"]["pipelineInfo"]["name"] == "nightly"
+    assert "own" in json.dumps(sent["platform_spec"]["platforms"]["kubernetes"])
 
 
 @pytest.mark.usefixtures("project")
