@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from kfx.notify import Announcement, Notification
-    from kfx.notify.message import Situation
+    from kfx.notify.situation import Situation
 
 _config = click.option(
     "--config",
@@ -171,8 +171,8 @@ def _value(text: str) -> Any:
 
 def _situation(status: str) -> Situation:
     from kfx.errors import UsageError
-    from kfx.notify.message import Situation
     from kfx.notify.preview import sample
+    from kfx.notify.situation import Situation
     from kfx.outcome import Outcome
 
     if status.startswith("sample:"):

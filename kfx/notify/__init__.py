@@ -10,10 +10,11 @@ loads neither kfp nor any cloud SDK.
 
 from kfx.notify.announce import Announcement, announce
 from kfx.notify.channel import About, Channel, kinds
+from kfx.notify.config import load, read_all
 from kfx.notify.deliver import Delivery, Policy
 from kfx.notify.http import HttpRequest
 from kfx.notify.message import Message
-from kfx.notify.notification import Notification, load, read_all
+from kfx.notify.notification import Notification
 from kfx.notify.request import Answer, Request, TextRequest
 from kfx.notify.shorthand import one
 

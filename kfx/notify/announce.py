@@ -12,9 +12,10 @@ from kfx.errors import KfxError, PermanentError, UsageError
 from kfx.notify import report
 from kfx.notify.deliver import Delivery, Parcel, Policy, deliver
 from kfx.notify.memory import Memory, open_memory, recall
-from kfx.notify.message import Message, Phase, Situation, compose, digest
+from kfx.notify.message import Message, compose, digest
 from kfx.notify.notification import WHEN, Notification
 from kfx.notify.prepare import parcel, prepare
+from kfx.notify.situation import Phase, Situation
 from kfx.notify.text import moment, one_line
 from kfx.outcome import Outcome
 from kfx.runs.find import find

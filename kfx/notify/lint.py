@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kfx.errors import UsageError
-from kfx.notify.notification import read_all
+from kfx.notify.config import read_all
 from kfx.secret import refuse_literals
 
 

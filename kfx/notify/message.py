@@ -7,23 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from kfx.notify.situation import Phase, Situation, run_data, seconds, title
 from kfx.notify.text import clean, cut, duration, number, one_line, tail
-from kfx.outcome import Outcome, State
-from kfx.runs.run import Run
+from kfx.outcome import Outcome
 from kfx.secret import Redactor
 
-Phase = Literal["started", "ended"]
 Severity = Literal["info", "debug", "verbose", "warning", "error"]
-
-_RUN_SUFFIX = re.compile(
-    r"-(?:\d{14}|\d{8}-\d{6}|\d{4}(?:-\d\d){5}-\d{6}"  # Vertex; kfx's local runner; kfp.local
-    r"|(?=[a-z0-9]*\d)[a-z0-9]{5})$"  # Kubernetes' generateName, as open-source KFP uses it
-)
 
 BLOCK_LIMIT = 4000
 """Characters of an error, a log or a user's message; a channel cuts further to its service's limit."""
@@ -36,56 +29,6 @@ LINE_LIMIT = 500
 
 METRICS_LIMIT = 50
 """Metrics a message carries; a run may log thousands."""
-
-
-@dataclass(frozen=True)
-class Situation:
-    """What one exit task knows about its run; the same for all its notifications."""
-
-    outcome: Outcome
-
-    phase: Phase = "ended"
-
-    run: Run | None = None
-    """The run read from its platform; None when it could not be."""
-
-    pipeline: str = ""
-    """The pipeline's or run's name as the caller gave it; wins over the platform's."""
-
-    run_id: str = ""
-    """The run's id as the caller gave it; wins over the platform's."""
-
-    now: float = 0.0
-    """Seconds since the epoch (UTC) at which the exit task looked."""
-
-    notes: tuple[str, ...] = ()
-    """What is unknown and why, one sentence each."""
-
-    previous: State | None = None
-    """How the run before this one of the same pipeline ended; None when nothing can be read."""
-
-    @property
-    def name(self) -> str:
-        """What to call the run: the given name, the pipeline's, or whatever the platform called it."""
-        known = self.pipeline or (self.run.pipeline if self.run else "") or self.outcome.job_id
-        return known or self.outcome.task_name or "pipeline"
-
-    @property
-    def key(self) -> str:
-        """The run's identity: the same for every try of the same exit task; empty where the platform gives none."""
-        if self.run_id or self.outcome.project:
-            return self.run_id or self.outcome.resource_name
-        if self.run:
-            return self.run.id
-        if self.outcome.resource_name.startswith("local-pipeline-"):
-            return self.pipeline  # kfp.local calls every run of a pipeline the same
-        return self.outcome.resource_name or self.pipeline
-
-    @property
-    def series(self) -> str:
-        """The pipeline's identity: the same for all its runs, so without what platforms append to name a run."""
-        name = self.run.pipeline if self.run and self.run.pipeline else _RUN_SUFFIX.sub("", self.name)
-        return f"{self.outcome.project}/{self.outcome.location}/{name}"
 
 
 @dataclass(frozen=True)
@@ -211,46 +154,8 @@ def compose(
     )
 
 
-def title(situation: Situation) -> str:
-    """Words the outcome. A run that is not known to have succeeded is never said to have."""
-    outcome = situation.outcome
-    where = f" in project {outcome.project}" if outcome.project else ""
-    if situation.phase == "started":
-        return f"{situation.name} started{where}"
-    verbs: dict[State, str] = {"succeeded": "succeeded", "failed": "failed", "cancelled": "was cancelled"}
-    if outcome.state in verbs:
-        return f"{situation.name} {verbs[outcome.state]}{where}"
-    said = f"the platform says {outcome.said}" if outcome.said else "the platform gave no state"
-    return f"{situation.name} ended with an unknown outcome ({said}){where}"
-
-
-def run_data(situation: Situation) -> dict[str, object]:
-    """Returns the run as plain data: what conditions, templates and webhook bodies see as `run`.
-
-    `status.state` and `status.results` are MLRun's names; the rest is kfx's.
-    """
-    outcome, run = situation.outcome, situation.run
-    results = dict(run.metrics) if run else {}
-    failed = [{"name": task.name, "error": task.error, "log": task.log} for task in run.failed_tasks] if run else []
-    error = outcome.error_message or "; ".join(f"{task['name']}: {task['error']}" for task in failed if task["error"])
-    return {
-        "name": situation.name,
-        "id": situation.run_id or (run.id if run else "") or outcome.job_id,
-        "project": outcome.project,
-        "location": outcome.location,
-        "state": outcome.state if situation.phase == "ended" else "running",
-        "error": error,
-        "results": results,
-        "parameters": dict(run.parameters) if run else {},
-        "failed_tasks": failed,
-        "duration_s": _seconds(situation),
-        "url": outcome.url or (run.url if run else ""),
-        "status": {"state": outcome.state, "results": results, "error": error},
-    }
-
-
 def _facts(situation: Situation) -> dict[str, str]:
-    outcome, seconds = situation.outcome, _seconds(situation)
+    outcome, took = situation.outcome, seconds(situation)
     code = f" (code {outcome.error_code})" if outcome.error_code is not None and outcome.state == "failed" else ""
     state: str = "running" if situation.phase == "started" else outcome.state
     if situation.phase == "ended" and outcome.state == "running":
@@ -259,16 +164,11 @@ def _facts(situation: Situation) -> dict[str, str]:
         "Pipeline": situation.name,
         "Run": situation.run_id or (situation.run.id if situation.run else "") or outcome.job_id,
         "Outcome": f"{state}{code}",
-        "Duration": duration(seconds) if seconds is not None else "",
+        "Duration": duration(took) if took is not None else "",
         "Project": outcome.project,
         "Region": outcome.location,
         "Submitted by": situation.run.submitted_by if situation.run else "",
     }
-
-
-def _seconds(situation: Situation) -> float | None:
-    started = situation.run.started_at if situation.run else None
-    return max(0.0, situation.now - started) if started and situation.phase == "ended" else None
 
 
 def _failed(situation: Situation, safe: _Safe) -> tuple[FailedTask, ...]:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from kfx.errors import UsageError
@@ -246,40 +245,6 @@ class Notification:
         if not isinstance(document, dict):
             raise UsageError(f"The secret {reference} does not hold a JSON object of parameters.")
         return {key: Secret(value, reference) if isinstance(value, str) else value for key, value in document.items()}
-
-
-def read_all(documents: Iterable[Notification | Mapping[str, Any]]) -> tuple[Notification, ...]:
-    """Reads a list of notifications and checks that no two share a name.
-
-    Raises:
-        UsageError: One of them is wrong, or a name is given twice.
-    """
-    made = tuple(item if isinstance(item, Notification) else Notification.from_dict(item) for item in documents)
-    names = [item.name for item in made if item.name]
-    repeated = next((name for name in names if names.count(name) > 1), None)
-    if repeated:
-        raise UsageError(f"Notification names must be unique, and {repeated!r} is given more than once.")
-    return made
-
-
-def load(path: Path) -> tuple[Notification, ...]:
-    """Reads a YAML (or JSON) file that holds a list of notifications, bare or under the key `notifications`.
-
-    Raises:
-        UsageError: The file cannot be read, is not YAML, or holds something else.
-    """
-    import yaml  # slower to import than this whole package
-
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise UsageError(f"{path} is not YAML: {error}") from error
-    items = document.get("notifications") if isinstance(document, dict) else document
-    if not isinstance(items, list):
-        raise UsageError(f"{path} must hold a list of notifications, bare or under the key 'notifications'.")
-    return read_all(items)
 
 
 def _each_text(value: Any, check: Callable[[str], None]) -> None:

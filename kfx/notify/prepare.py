@@ -14,10 +14,11 @@ from kfx.errors import KfxError
 from kfx.notify.channel import Channel, channel_class
 from kfx.notify.deliver import REASON_LIMIT, Delivery, Parcel
 from kfx.notify.memory import Memory, recall
-from kfx.notify.message import Message, Situation, compose, digest
+from kfx.notify.message import Message, compose, digest
 from kfx.notify.notification import Notification
 from kfx.notify.request import Answer
 from kfx.notify.rules import Decision, decide
+from kfx.notify.situation import Situation
 from kfx.notify.text import moment, one_line
 from kfx.secret import Redactor, Secret
 

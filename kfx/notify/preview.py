@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from kfx.errors import KfxError, UsageError
 from kfx.notify.http import HttpRequest
-from kfx.notify.message import Situation
 from kfx.notify.notification import Notification
 from kfx.notify.prepare import Prepared, composed
 from kfx.notify.request import Request
 from kfx.notify.rules import decide
+from kfx.notify.situation import Situation
 from kfx.notify.smtp import MailRequest
 from kfx.outcome import Outcome
 from kfx.runs.run import Run, Task

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kfx.notify import condition
-from kfx.notify.message import Situation, run_data
 from kfx.notify.notification import Notification
+from kfx.notify.situation import Situation, run_data
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kfx.notify.message import Message, Phase, Situation, compose
+from kfx.notify.message import Message, compose
+from kfx.notify.situation import Phase, Situation
 from kfx.outcome import Outcome
 from kfx.runs.run import Run, Task
 from kfx.secret import Redactor

@@ -252,3 +252,18 @@ def test_compiled_components_hold_references_only() -> None:
     for name in ("notify", "notify_slack", "notify_email"):
         inputs = getattr(components, name).component_spec.inputs
         assert all(inputs[secret].default == "" for secret in ("token", "webhook", "password") if secret in inputs)
+
+
+def test_a_look_up_that_fails_in_the_exit_task_costs_the_cause_only(
+    slack: SlackDouble, runner: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a local pipeline whose exit task cannot read the run, the message goes and says what is unknown."""
+    from . import pipelines
+
+    monkeypatch.setenv("KFX_RUN_FILE", "/no/such/run.json")
+    notification = {"kind": "slack", "when": END, "secret_params": {"webhook": "env:TEST_HOOK"}}
+    with pytest.raises(RuntimeError):
+        pipelines.one_task(fail=True, notifications=[notification])
+    shown = json.dumps(slack.messages)
+    assert "failed" in slack.messages[0]["blocks"][0]["text"]["text"]
+    assert "The failing tasks are unknown, as the run's file cannot be read" in shown

@@ -17,7 +17,8 @@ import pytest
 
 from kfx.notify import formats
 from kfx.notify.channels.slack import blocks
-from kfx.notify.message import Situation, compose
+from kfx.notify.message import compose
+from kfx.notify.situation import Situation
 from kfx.outcome import Outcome
 from kfx.runs import local
 from kfx.runs.find import find

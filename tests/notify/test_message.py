@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from kfx.notify import formats
-from kfx.notify.message import Situation, compose, title
+from kfx.notify.message import compose
+from kfx.notify.situation import Situation, title
 from kfx.outcome import Outcome
 from kfx.runs.run import Run, Task
 from kfx.secret import Redactor, Secret

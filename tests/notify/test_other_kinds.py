@@ -15,7 +15,8 @@ from kfx.notify import Answer, Notification, Policy, announce, kinds
 from kfx.notify.channels.git import Git
 from kfx.notify.channels.pagerduty import PagerDuty
 from kfx.notify.channels.teams import Teams
-from kfx.notify.message import Situation, compose
+from kfx.notify.message import compose
+from kfx.notify.situation import Situation
 from kfx.outcome import Outcome
 from kfx.runs.run import Run
 from kfx.secret import Redactor, Secret
