@@ -177,11 +177,17 @@ def _failed(situation: Situation, safe: _Safe) -> tuple[FailedTask, ...]:
         FailedTask(
             name=safe.line(task.name),
             error=safe.block(task.error),
-            log=tail(safe.whole(_last(task.log_tail)), BLOCK_LIMIT),
+            log=_news(tail(safe.whole(_last(task.log_tail)), BLOCK_LIMIT), safe.block(task.error)),
             log_url=task.log if _is_page(task.log) else "",
         )
         for task in tasks
     )
+
+
+def _news(log: str, error: str) -> str:
+    """Drops a log that only repeats the error."""
+    known = " ".join(error.split())
+    return log if any(" ".join(line.split()) not in known for line in log.splitlines()) else ""
 
 
 def _metrics(situation: Situation, safe: _Safe) -> dict[str, str]:

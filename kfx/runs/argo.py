@@ -12,11 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from kfx.errors import KfxError
-from kfx.runs import cluster
+from kfx.runs import cluster, logs
 from kfx.runs.run import Run, Task, TaskState
 
 RUN_ID_LABEL = "pipeline/runid"
-LOG_LINES = 15
 LOGS_READ = 3
 """Failing tasks whose logs are read; one or two requests each."""
 
@@ -119,8 +118,8 @@ def _pod(workflow: str, node: Mapping[str, Any]) -> str:
 
 
 def _log_tail(pod: str) -> str:
-    path = f"/api/v1/namespaces/{cluster.namespace()}/pods/{pod}/log?container=main&tailLines={LOG_LINES}"
-    return cluster.get(path).decode("utf-8", "replace").rstrip()
+    path = f"/api/v1/namespaces/{cluster.namespace()}/pods/{pod}/log?container=main&tailLines={logs.READ_LINES}"
+    return logs.end(cluster.get(path).decode("utf-8", "replace"))
 
 
 def _seconds(timestamp: object) -> float | None:

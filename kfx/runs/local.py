@@ -11,11 +11,12 @@ import json
 import os
 from pathlib import Path
 
+from kfx.runs import logs
 from kfx.runs.run import Run, Task
 
 RUN_FILE_VARIABLE = "KFX_RUN_FILE"
 
-_TAIL_BYTES = 16_384
+_TAIL_BYTES = 65_536
 
 
 def save(run: Run, path: Path) -> None:
@@ -40,30 +41,22 @@ def load(path: Path) -> Run:
         raise ValueError(f"{path} is not a kfx run file: {error}") from error
 
 
-def with_log_tails(run: Run, *, lines: int = 15) -> Run:
-    """Adds the last lines of their logs to the tasks that failed; a log that cannot be read adds nothing.
-
-    Args:
-        run: A local run.
-        lines: How many lines to keep of each log.
-    """
+def with_log_tails(run: Run) -> Run:
+    """Adds the last lines of their logs to the tasks that failed; a log that cannot be read adds nothing."""
     tasks = [
-        dataclasses.replace(task, log_tail=_tail(Path(task.log), lines))
-        if task.state == "failed" and task.log
-        else task
+        dataclasses.replace(task, log_tail=_tail(Path(task.log))) if task.state == "failed" and task.log else task
         for task in run.tasks
     ]
     return dataclasses.replace(run, tasks=tuple(tasks))
 
 
-def _tail(path: Path, lines: int) -> str:
+def _tail(path: Path) -> str:
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
-            text = file.read().decode("utf-8", "replace")
+            return logs.end(file.read().decode("utf-8", "replace"))
     except OSError:
         return ""
-    return "\n".join(text.rstrip().splitlines()[-lines:])
 
 
 def current() -> Run | None:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from kfx.errors import KfxError
 from kfx.gcp import Api
 from kfx.outcome import Outcome, State, state_of
-from kfx.runs import vertex
+from kfx.runs import logs, vertex
 from kfx.runs.run import Run, Task
 
 ENDPOINT_VARIABLE = "KFX_API_ENDPOINT"
@@ -23,7 +23,6 @@ ENDPOINT_VARIABLE = "KFX_API_ENDPOINT"
 
 LOGGING_ENDPOINT_VARIABLE = "KFX_LOGGING_ENDPOINT"
 
-LOG_LINES = 15
 LOGS_READ = 3
 """Failing tasks whose logs are read; one request each."""
 
@@ -114,11 +113,11 @@ def _log_tail(task: Task, project: str) -> str:
         "resourceNames": [f"projects/{project}"],
         "filter": f'resource.type="ml_job" resource.labels.job_id="{job_id}"',
         "orderBy": "timestamp desc",
-        "pageSize": LOG_LINES,
+        "pageSize": logs.READ_LINES,
     }
     entries = api.post_again("/v2/entries:list", body).get("entries", [])
     lines = [entry.get("textPayload") or (entry.get("jsonPayload") or {}).get("message", "") for entry in entries]
-    return "\n".join(str(line).rstrip() for line in reversed(lines) if line)
+    return logs.end("\n".join(str(line).rstrip() for line in reversed(lines) if line))
 
 
 def _api(region: str) -> Api:
