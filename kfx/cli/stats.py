@@ -6,14 +6,22 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
 
 
 @click.command()
 @click.argument("source")
-@click.option("-o", "--out", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path("stats"),
-              show_default=True, help="Folder for stats.tfrecord, stats.pb, report.html and metrics.json.")  # fmt: skip
+@click.option("-o", "--out", "folder", type=click.Path(file_okay=False, path_type=Path),
+              help="Folder for stats.tfrecord, stats.pb, report.html and metrics.json. Default: stats, "
+                   "or none with --format.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["text", "json"]), help="Print the statistics themselves.")
+@click.option("--compare", "others", multiple=True, metavar="[NAME=]STATISTICS",
+              help="Folder or file of other statistics, shown beside these in the report; repeatable.")  # fmt: skip
 @click.option("--engine", default="arrow", show_default=True, help="What computes: a module of kfx.stats.engines.")
 @click.option("--feature", "features", multiple=True, metavar="COLUMN", help="Only this column; may be repeated.")
 @click.option("--sample-rate", type=float, help="Describe this share of the rows, chosen at random.")
@@ -30,7 +38,9 @@ import click
               help="What to print when done.")  # fmt: skip
 def stats(
     source: str,
-    folder: Path,
+    folder: Path | None,
+    form: str | None,
+    others: tuple[str, ...],
     engine: str,
     features: tuple[str, ...],
     sample_rate: float | None,
@@ -64,18 +74,47 @@ def stats(
         num_quantiles_histogram_buckets=quantile_buckets,
         memory_limit=memory.parse(memory_limit),
     )
+    compared = _compared(others)
     progress = _Progress()
     computed = generate(source, options, engine_name=engine, progress=progress)
     progress.end()
-    written = artifact.write(computed, folder, title or source)
+    if form is not None:
+        click.echo(_printed(computed, form))
+        if folder is None:
+            return
+    written = artifact.write(computed, folder or Path("stats"), title or source, compared)
     figures = artifact.metrics(computed)
     if output == "json":
-        click.echo(json.dumps({"source": source, "files": {k: str(v) for k, v in written.items()}, "metrics": figures}))
+        files = {name: str(path) for name, path in written.items()}
+        click.echo(json.dumps({"source": source, "files": files, "metrics": figures}), err=form is not None)
         return
-    click.echo(f"{figures['num_examples']:,} rows, {figures['num_features']:,} features, "
-               f"{100 * figures['missing_share']:.2f} % of cells missing.")  # fmt: skip
-    click.echo(f"Report: {written[artifact.REPORT]}")
-    click.echo(f"Statistics: {written[artifact.TFRECORD]}")
+    missing = f"{100 * figures['missing_share']:.2f} % of cells missing"
+    click.echo(f"{figures['num_examples']:,} rows, {figures['num_features']:,} features, {missing}.", err=True)
+    click.echo(f"Statistics: {written[artifact.TFRECORD]}", err=form is not None)
+    click.echo(f"Report: {written[artifact.REPORT]}", err=form is not None)
+
+
+def _compared(others: tuple[str, ...]) -> dict[str, DatasetFeatureStatisticsList]:
+    """Reads the statistics to compare with, each under its name or its folder's."""
+    from kfx.stats import artifact
+
+    compared = {}
+    for other in others:
+        name, equals, path = other.partition("=")
+        if not equals:
+            name, path = Path(other).stem if Path(other).is_file() else Path(other).name, other
+        compared[name] = artifact.load(Path(path))
+    return compared
+
+
+def _printed(statistics: DatasetFeatureStatisticsList, form: str) -> str:
+    from google.protobuf import json_format
+
+    from kfx.stats.report import text
+
+    if form == "json":
+        return json_format.MessageToJson(statistics, indent=1)
+    return "\n\n".join(text.table(dataset) for dataset in statistics.datasets)
 
 
 class _Progress:

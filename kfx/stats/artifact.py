@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kfx.errors import UsageError
 from kfx.stats import tfrecord
 from kfx.stats.report import render
 from kfx.stats.report.model import feature_model
@@ -16,7 +18,12 @@ if TYPE_CHECKING:
 TFRECORD, BINARY, REPORT, METRICS = "stats.tfrecord", "stats.pb", "report.html", "metrics.json"
 
 
-def write(statistics: statistics_pb2.DatasetFeatureStatisticsList, folder: Path, title: str) -> dict[str, Path]:
+def write(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList,
+    folder: Path,
+    title: str,
+    compared: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList] | None = None,
+) -> dict[str, Path]:
     """Writes `stats.tfrecord`, `stats.pb`, `report.html` and `metrics.json` into a folder.
 
     All four are written beside their names first and renamed once all are complete. Files are renamed one by one,
@@ -26,6 +33,7 @@ def write(statistics: statistics_pb2.DatasetFeatureStatisticsList, folder: Path,
         statistics: What to write.
         folder: Where; made if it does not exist, older files of these names are replaced.
         title: The report's heading.
+        compared: Other statistics the report shows beside these, by name.
 
     Returns:
         File name -> path.
@@ -34,10 +42,11 @@ def write(statistics: statistics_pb2.DatasetFeatureStatisticsList, folder: Path,
         OSError: The folder cannot be written.
     """
     binary = statistics.SerializeToString(deterministic=True)
+    shown = side_by_side({"this": statistics, **compared}) if compared else statistics
     contents = {
         TFRECORD: tfrecord.record(binary),
         BINARY: binary,
-        REPORT: render(statistics, title).encode(),
+        REPORT: render(shown, title).encode(),
         METRICS: json.dumps(metrics(statistics), indent=1).encode(),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,6 +60,47 @@ def write(statistics: statistics_pb2.DatasetFeatureStatisticsList, folder: Path,
         for part in beside.values():
             part.unlink(missing_ok=True)
     return {name: folder / name for name in contents}
+
+
+def load(path: Path) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """Reads statistics that kfx or TFDV wrote.
+
+    Args:
+        path: A folder with `stats.pb` or `stats.tfrecord`, or such a file.
+
+    Raises:
+        UsageError: There are no statistics, or they are damaged.
+    """
+    from google.protobuf.message import DecodeError
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    found = [path / name for name in (BINARY, TFRECORD) if (path / name).is_file()] if path.is_dir() else [path]
+    if not found or not found[0].is_file():
+        raise UsageError(f"There are no statistics at {str(path)!r}.")
+    content = found[0].read_bytes()
+    try:
+        if found[0].suffix != ".pb":
+            (content,) = tfrecord.records(content)
+        return statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
+    except (ValueError, DecodeError) as error:
+        raise UsageError(f"{str(found[0])!r} holds no statistics that can be read: {error}") from error
+
+
+def side_by_side(
+    named: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
+) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """Joins statistics into one list, each data set under its name, for a report that compares them.
+
+    Args:
+        named: Name -> statistics, of which the first data set (the whole table) is taken.
+    """
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    joined = statistics_pb2.DatasetFeatureStatisticsList()
+    for name, statistics in named.items():
+        joined.datasets.add().CopyFrom(statistics.datasets[0])
+        joined.datasets[-1].name = name
+    return joined
 
 
 def metrics(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str, int | float]:

@@ -18,12 +18,33 @@ if TYPE_CHECKING:
 _POLYNOMIAL = 0x82F63B78
 _MASK_DELTA = 0xA282EAD8
 _LANES = 1024
+_HEAD, _TAIL = 12, 4  # bytes before and after a record's data
 
 
 def record(data: bytes) -> bytes:
     """Returns one framed record."""
     length = struct.pack("<Q", len(data))
     return b"".join([length, _masked(length), data, _masked(data)])
+
+
+def records(stream: bytes) -> list[bytes]:
+    """Returns the records of a file's bytes.
+
+    Raises:
+        ValueError: A record is cut short or its checksum is wrong.
+    """
+    found, at = [], 0
+    while at < len(stream):
+        head = stream[at : at + _HEAD]
+        if len(head) < _HEAD or head[8:] != _masked(head[:8]):
+            raise ValueError(f"it is no TFRecord file, or is damaged at byte {at}")
+        end = at + _HEAD + struct.unpack("<Q", head[:8])[0]
+        data = stream[at + _HEAD : end]
+        if stream[end : end + _TAIL] != _masked(data):
+            raise ValueError(f"the record at byte {at} is damaged or cut short")
+        found.append(data)
+        at = end + _TAIL
+    return found
 
 
 def crc32c(data: bytes) -> int:

@@ -174,3 +174,57 @@ def test_report_of_nan_figures_is_valid(tmp_path: Path) -> None:
     assert math.isnan(computed.datasets[0].features[0].num_stats.std_dev)
     artifact.write(computed, tmp_path / "out", "t")
     assert '"NaN"' in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_statistics_load_from_folder_and_files(table: Path, tmp_path: Path) -> None:
+    """A folder, its TFRecord file and its binary file give the statistics written."""
+    computed = generate(str(table))
+    written = artifact.write(computed, tmp_path / "out", "table")
+    assert artifact.load(tmp_path / "out") == computed
+    assert artifact.load(written["stats.tfrecord"]) == artifact.load(written["stats.pb"]) == computed
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [("x.tfrecord", b"no record at all", "no TFRecord"), ("x.pb", b"\xff\xff", "no statistics that can be read")],
+)
+def test_damaged_statistics_are_named(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    """A file that holds no statistics, or half of them, is an error with its name."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UsageError, match=f"{name}.*{says}"):
+        artifact.load(tmp_path / name)
+    with pytest.raises(UsageError, match="no statistics at"):
+        artifact.load(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("cut", [5, 30, -1])
+def test_a_cut_record_is_noticed(table: Path, tmp_path: Path, cut: int) -> None:
+    """A TFRecord file that lost its end is not read."""
+    path = artifact.write(generate(str(table)), tmp_path / "out", "table")["stats.tfrecord"]
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(UsageError, match=r"stats\.tfrecord"):
+        artifact.load(path)
+
+
+def test_command_compares_in_the_report(table: Path, tmp_path: Path) -> None:
+    """Other statistics stand beside these in the report, and only there."""
+    run = CliRunner().invoke
+    assert run(command, [str(table), "-o", str(tmp_path / "old")]).exit_code == 0
+    table.write_text(TABLE + "9,z,\n")
+    done = run(command, [str(table), "-o", str(tmp_path / "new"), "--compare", f"last week={tmp_path / 'old'}"])
+    assert done.exit_code == 0, done.output
+    assert [dataset.num_examples for dataset in read(tmp_path / "new").datasets] == [4]
+    page = (tmp_path / "new" / "report.html").read_text()
+    assert '"datasets":[{"name":"this","rows":4},{"name":"last week","rows":3}]' in page
+
+
+def test_command_prints_text_and_json(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --format the statistics themselves are printed, and no folder is written unless asked for."""
+    monkeypatch.chdir(tmp_path)
+    text = CliRunner().invoke(command, [str(table), "--format", "text"])
+    assert text.exit_code == 0, text.output
+    assert "All rows: 3 rows, 3 features" in text.stdout
+    assert "!!! c has no value at all" in text.stdout
+    printed = CliRunner().invoke(command, [str(table), "--format", "json"])
+    assert json.loads(printed.stdout)["datasets"][0]["numExamples"] == "3"
+    assert list(tmp_path.iterdir()) == [table]

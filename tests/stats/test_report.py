@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from kfx.stats.artifact import side_by_side
 from kfx.stats.engines import engine
 from kfx.stats.generate import silent
 from kfx.stats.options import StatsOptions
@@ -153,6 +154,26 @@ def test_two_hundred_columns_stay_under_a_megabyte(browser: Browser, tmp_path: P
     assert path.stat().st_size < 1_000_000
     browser.open(path)
     assert browser.run("document.querySelectorAll('.feature').length") == 200
+
+
+def test_two_data_sets_side_by_side(browser: Browser, tmp_path: Path) -> None:
+    """Two data sets share every row and chart, in colours of their own; a feature only one has is shown too."""
+    compute = engine("arrow")
+    one, other = (
+        compute(MemoryTable("t", pa.table(columns)), StatsOptions(), silent)
+        for columns in ({"x": [1.0, 2, 3], "s": ["a", "b", "b"]}, {"x": [2.0, 4, 9], "new": [1, 2, None]})
+    )
+    path = tmp_path / "report.html"
+    path.write_text(render(side_by_side({"this": one, "last week": other}), "Compared"), encoding="utf-8")
+    browser.open(path)
+    browser.run("document.getElementById('expand').click()")
+    assert browser.run(VISIBLE) == ["x", "s", "new"]
+    assert browser.run("[...document.querySelectorAll('#f0 thead th')].map(n => n.textContent)") == [
+        "", "this", "last week",
+    ]  # fmt: skip
+    assert browser.run("document.querySelectorAll('#f0 .chart .bar0').length") > 0
+    assert browser.run("document.querySelectorAll('#f0 .chart .bar1').length") > 0
+    assert browser.complaints == []
 
 
 def test_empty_table_and_no_columns(browser: Browser, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kfx.errors import UsageError
 from kfx.stats.sources import open_source, schemes
@@ -124,13 +127,37 @@ def test_quoted_line_ends_at_block_borders(tmp_path: Path) -> None:
     assert (read.num_rows, set(read["s"].to_pylist())) == (count, {'line\nline "quoted"\n'})
 
 
-def test_a_stray_quote_does_not_swallow_the_rest() -> None:
+@pytest.mark.parametrize("line", ['5" pipe,1\n', '"a ""b"" c",5" pipe\n'])
+def test_a_stray_quote_does_not_swallow_the_rest(line: str) -> None:
     """A quote inside an unquoted value leaves blocks that end at line ends."""
-    text = b'5" pipe,1\n' + b"x,2\n" * BLOCK
+    text = line.encode() + b'x,"y"\n' * (3 * BLOCK)
     cut = list(blocks(io.BytesIO(text), quotes=True))
     assert b"".join(cut) == text
     assert len(cut) > 3
     assert all(block.endswith(b"\n") for block in cut)
+
+
+def test_a_value_longer_than_a_block(tmp_path: Path) -> None:
+    """A quoted value of several blocks, line ends and quotes inside, is one value."""
+    value = 'line ""one""\n' * (3 * BLOCK // 13)
+    (tmp_path / "t.csv").write_text(f'a,b\n1,x\n2,"{value}"\n3,z\n')
+    assert [len(row["b"]) for row in rows(tmp_path / "t.csv")] == [1, len(value) - 2 * value.count("\n"), 1]
+
+
+@given(st.lists(st.lists(st.text(st.sampled_from('ab",\n\r'), max_size=5), min_size=2, max_size=2), max_size=30))
+@settings(deadline=None)
+def test_blocks_end_where_rows_end(written: list[list[str]]) -> None:
+    """Whatever values hold, a block's rows are whole: read apart, blocks give the rows of the file."""
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(written)
+
+    class Slow(io.BytesIO):
+        def read(self, _size: int | None = -1) -> bytes:
+            return super().read(7)
+
+    cut = blocks(Slow(text.getvalue().encode()), quotes=True)
+    apart = [row for block in cut for row in csv.reader(io.StringIO(block.decode(), newline=""))]
+    assert apart == written
 
 
 def test_a_file_without_a_last_line_end(tmp_path: Path) -> None:

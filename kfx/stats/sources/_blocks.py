@@ -8,7 +8,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import numpy as np
+
 BLOCK = 2 << 20  # bytes; larger blocks leave the processor's cache, smaller ones cost more calls
+
+_LONGEST = 32 << 20  # bytes after which an unclosed quote is taken for a stray one
 
 Result = TypeVar("Result")
 
@@ -18,7 +22,7 @@ def blocks(stream: Any, *, quotes: bool) -> Iterator[bytes]:
 
     Args:
         stream: Has `read(size)`.
-        quotes: Whether a line end inside double quotes belongs to a value. Such a value must fit into a block; quote
+        quotes: Whether a line end inside double quotes belongs to a value, which may be up to 32 MiB long. Quote
             characters inside an unquoted value are tolerated.
     """
     rest = b""
@@ -35,14 +39,18 @@ def blocks(stream: Any, *, quotes: bool) -> Iterator[bytes]:
 
 
 def _row_end(block: bytes, *, quotes: bool) -> int:
-    """Returns the length of the block's whole rows."""
+    """Returns the length of the block's whole rows; 0 where no row is known to end."""
     last = block.rfind(b"\n") + 1
     if not quotes or not last or block.count(b'"', 0, last) % 2 == 0:
         return last
-    # An odd number of quotes: the last one opens a value that goes on after the block. The row it is in starts after
-    # the line end before it. Where that leaves nothing the quote is a stray one, and any line end ends a row.
-    opening = block.rfind(b'"', 0, last)
-    return (block.rfind(b"\n", 0, opening) + 1) or last
+    # A line end after an odd number of quotes is inside a value.
+    content = np.frombuffer(block, np.uint8, last)
+    ends = np.flatnonzero(content == ord("\n"))
+    outside = ends[np.flatnonzero(content == ord('"')).searchsorted(ends) % 2 == 0]
+    if len(outside):
+        return int(outside[-1]) + 1
+    # The quote is a stray one in an unquoted value, or the value is long.
+    return last if len(block) >= _LONGEST else 0
 
 
 def in_parallel(work: Callable[[bytes], Result], pieces: Iterator[bytes]) -> Iterator[Result]:

@@ -6,6 +6,8 @@ another server, which is asked without credentials.
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -86,8 +88,6 @@ class BigQueryTable:
     def _storage_client(self) -> Any:
         if os.environ.get("BIGQUERY_EMULATOR_HOST"):
             return None
-        try:
-            from google.cloud import bigquery_storage  # type: ignore[attr-defined]
-        except ImportError:
+        if importlib.util.find_spec("google.cloud.bigquery_storage") is None:
             return None  # rows then come over the REST API, slower
-        return bigquery_storage.BigQueryReadClient()
+        return importlib.import_module("google.cloud.bigquery_storage").BigQueryReadClient()
