@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kfx.cli.pipeline import Pipeline
 
 OPTIONS: list[Callable[[Any], Any]] = [
-    click.option("-p", "--parameter", "texts", metavar="NAME=VALUE", multiple=True, help="A pipeline parameter."),
+    click.option("-p", "--parameter", "parameters", metavar="NAME=VALUE", multiple=True, help="A pipeline parameter."),
     click.option("--project", "--project-id", "project", help="Google Cloud project id."),
     click.option("--region", help="Region of Vertex AI, such as europe-west4."),
     click.option("--pipeline-root", metavar="gs://BUCKET/PATH", help="Where tasks write; a path alone with --bucket."),
@@ -76,7 +76,7 @@ OPTIONS: list[Callable[[Any], Any]] = [
 class Given:
     """The options as given; `None` and empty mean not given. Their help texts describe them."""
 
-    texts: tuple[str, ...]
+    parameters: tuple[str, ...]
     project: str | None
     region: str | None
     pipeline_root: str | None
@@ -177,7 +177,7 @@ def values(compiled: Pipeline, given: Given) -> dict[str, Any]:
 
     return {
         **read_flags(given.flags, compiled.parameters, given.own_flags),
-        **parse(given.texts, compiled.spec),
+        **parse(given.parameters, compiled.spec),
     }
 
 

@@ -121,10 +121,12 @@ def cancel(run_id: str, wait: bool, poll_seconds: float, output: str, **place: s
 
 @runs.command("clone")
 @_run
-@click.option("-p", "--parameter", "texts", metavar="NAME=VALUE", multiple=True, help="A changed parameter; repeat it.")
+@click.option(
+    "-p", "--parameter", "changes", metavar="NAME=VALUE", multiple=True, help="A changed parameter; repeat it."
+)
 @click.option("--job-id", help="The new run's id is this and the time. Default: the pipeline's name.")
 @placed
-def clone(run_id: str, texts: tuple[str, ...], job_id: str | None, output: str, **place: str | None) -> None:
+def clone(run_id: str, changes: tuple[str, ...], job_id: str | None, output: str, **place: str | None) -> None:
     """Start a run again, with some parameters changed and all else the same."""
     from kfx.cli.parameters import check, parse
     from kfx.submit import vertex
@@ -132,7 +134,7 @@ def clone(run_id: str, texts: tuple[str, ...], job_id: str | None, output: str, 
 
     api, name = _named(run_id, place)
     old = from_body(vertex.get(api, name), project=name.split("/")[1], region=name.split("/")[3])
-    parameters = check({**old.parameters, **parse(texts, old.spec)}, old.spec)
+    parameters = check({**old.parameters, **parse(changes, old.spec)}, old.spec)
     new = new_job_id(job_id or old.spec["pipelineInfo"]["name"], datetime.now())
     job = dataclasses.replace(old, parameters=parameters, job_id=new)
     job.check()

@@ -22,6 +22,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -214,7 +215,7 @@ def _as_option(param: click.Option, value: Any) -> Any:
     if not param.multiple:
         return value
     if isinstance(value, Mapping):
-        return [f"{key}={item}" for key, item in value.items()]
+        return [f"{key}={item if isinstance(item, str) else json.dumps(item)}" for key, item in value.items()]
     return value.split() if isinstance(value, str) else list(value)
 
 

@@ -25,6 +25,7 @@ def group(ctx: click.Context) -> None:
 @click.option("--label", "labels", multiple=True)
 @click.option("--caching/--no-caching", default=None)
 @click.option("--retries", type=int, default=0)
+@click.option("-p", "parameters", multiple=True)
 def submit(**options: object) -> None:
     click.echo(options)
     click.echo(f"image={os.environ.get('BASE_KFX_IMAGE')}")
@@ -93,6 +94,12 @@ def test_labels_come_as_a_table_or_as_words() -> None:
     assert "'labels': ('team=search', 'env=prod')" in run("submit").output
     os.environ["KFX_LABELS"] = "a=b c=d"
     assert "'labels': ('a=b', 'c=d')" in run("submit").output
+
+
+def test_values_of_a_repeated_option_are_json() -> None:
+    """As they are read on the command line."""
+    write("kfx.toml", "[submit.parameters]\nname = 'x'\ntimes = 3\nloud = true\nto = ['a', 'b']\n")
+    assert """'parameters': ('name=x', 'times=3', 'loud=true', 'to=["a", "b"]')""" in run("submit").output
 
 
 def test_the_file_is_found_from_a_folder_below(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
