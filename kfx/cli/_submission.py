@@ -181,6 +181,26 @@ def values(compiled: Pipeline, given: Given) -> dict[str, Any]:
     }
 
 
+def parameters(
+    compiled: Pipeline, found: Mapping[str, Any], own: Mapping[str, str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Returns the run's parameters, checked, and what the user should know of them.
+
+    Args:
+        compiled: The pipeline.
+        found: The parameters the user gave.
+        own: What parameters of these names take from the run.
+
+    Raises:
+        UsageError: A name is unknown, a value is wrong or looks like a secret, or a required one is missing.
+    """
+    from kfx.notify.lint import check_spec
+
+    checked, notes = compiled.checked(filled(found, compiled, own))
+    check_spec(compiled.spec, checked)
+    return checked, notes
+
+
 def filled(found: Mapping[str, Any], compiled: Pipeline, own: Mapping[str, str]) -> dict[str, Any]:
     """Adds the run's own settings for parameters of their names without a value, and refuses a contradiction.
 

@@ -78,7 +78,7 @@ def _run(reference: str, given: Given) -> KfpRun:
     name = given.display_name or new_job_id(given.job_id or given.pipeline_name or compiled.name, datetime.now())
     root = given.pipeline_root or ""
     own = {"pipeline_root": root, "service_account": given.service_account or "", "job_id": name}
-    parameters, notes = compiled.checked(submission.filled(values, compiled, own))
+    parameters, notes = submission.parameters(compiled, values, own)
     for note in notes:
         click.echo(f"Note: {note}", err=True)
     return KfpRun(

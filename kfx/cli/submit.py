@@ -100,13 +100,13 @@ def _job(reference: str, given: Given) -> Job:
         failure_policy=given.failure_policy or "",
     )
     job.check()
-    compiled.checked(submission.filled(values, compiled, _own(job, given.network or "", given)))
+    submission.parameters(compiled, values, _own(job, given.network or "", given))
     if given.experiment:
         experiment.check_name(given.experiment)
     network = given.network and vertex.full_network(given.network, job.project, given.api_endpoint or "")
     job = dataclasses.replace(job, network=network or "", reserved_ip_ranges=given.reserved_ip_ranges)
     job.check()
-    parameters, notes = compiled.checked(submission.filled(values, compiled, _own(job, job.network, given)))
+    parameters, notes = submission.parameters(compiled, values, _own(job, job.network, given))
     for note in notes:
         click.echo(f"Note: {note}", err=True)
     return dataclasses.replace(job, parameters=parameters, spec=submission.pinned(job.spec, given))

@@ -24,6 +24,7 @@ import kfx
 from kfx.components import notify_email, statistics_gen, train_custom_container
 from kfx.components._image import image
 from kfx.errors import UsageError
+from kfx.secret import check_reference
 
 _DIRECT = ("direct", "DirectRunner")
 _DATAFLOW = "DataflowRunner"
@@ -172,6 +173,8 @@ def check_parameters(values: Mapping[str, Any], spec: Mapping[str, Any]) -> List
             f"The dataset's location is {values['location']!r} and the region {values['region']!r}; they must agree."
         )
     _check_recipients(values["recipients"], spec)
+    if values.get("smtp_password"):
+        check_reference(values["smtp_password"])
     runner = values.get("beam_runner", _DIRECT[0])
     if runner not in (*_DIRECT, _DATAFLOW):
         raise UsageError(f"The beam runner {runner!r} must be one of: {', '.join((*_DIRECT, _DATAFLOW))}.")

@@ -174,6 +174,7 @@ def test_no_secret_is_in_the_yaml(compiled: Pipeline) -> None:
         ({"beam_runner": "DataflowRuner"}, "'DataflowRuner' must be one of: direct, DirectRunner, DataflowRunner"),
         ({"recipients": []}, "one or more mail addresses"),
         ({"recipients": ["nobody"]}, "'nobody'"),
+        ({"smtp_password": "hunter2"}, "A secret is given by reference"),
     ],
 )
 def test_a_wrong_parameter_is_refused_before_it_costs_money(
@@ -183,6 +184,7 @@ def test_a_wrong_parameter_is_refused_before_it_costs_money(
     with pytest.raises(UsageError) as error:
         compiled.checked({**GIVEN, **change})
     assert message in str(error.value)
+    assert "hunter2" not in str(error.value)
 
 
 def test_dataflow_is_taken_and_explained(compiled: Pipeline) -> None:

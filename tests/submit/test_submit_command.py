@@ -163,6 +163,7 @@ def test_a_compiled_file_is_sent_as_it_is(project: Path, google: GoogleDouble) -
         (["hello.py", *RUN, "-p", "name=x", "--api-endpoint=http://10.0.0.1"], "must start with https://"),
         (["hello.py", *RUN, "-p", "name=x", "--experiment=My Beans"], "The experiment 'My Beans'"),
         (["nothing", *RUN], "There is no pipeline 'nothing'."),
+        (["hello.py", *RUN, "-p", f"name=xoxb-{'1' * 20}"], "parameter.name looks like a Slack token"),
     ],
 )
 def test_a_wrong_input_is_refused_before_anything_is_created(
