@@ -1,7 +1,9 @@
-# The kfx base image: `full` (the default: everything, TFDV on Beam included) and `slim` (no TensorFlow).
+# The kfx base image: `full` (the default: everything, TFDV on Beam included), `slim` (no TensorFlow), and `dataflow`
+# (full with Beam's starter, so that Dataflow workers run in it and install nothing).
 #
-#   kfx build                     full           docker build -t kfx .
-#   kfx build --target slim       slim           docker build -t kfx:slim --target slim .
+#   kfx build                       docker build -t kfx .
+#   kfx build --target slim         docker build -t kfx:slim --target slim .
+#   kfx build --target dataflow     docker build -t kfx:dataflow --target dataflow .
 #
 # BASE needs Python 3.12 or 3.13 and glibc >= 2.39 (TFDV's wheels). Every package is locked with hashes; what a locked
 # package is made of never changes, and file times are SOURCE_DATE_EPOCH, so the same inputs give the same contents.
@@ -10,6 +12,8 @@
 # the image:  --secret id=pip_conf,src=pip.conf  --secret id=ca,src=ca.pem   (or --build-arg PIP_INDEX_URL=...)
 
 ARG BASE=python:3.12-slim-trixie
+# Beam's own worker image, of the Beam version in requirements.txt: only its starter, a static program, is taken.
+ARG BEAM=apache/beam_python3.12_sdk:2.77.0
 
 FROM ${BASE} AS base
 ENV PATH=/opt/kfx/bin:$PATH \
@@ -69,7 +73,7 @@ LABEL org.opencontainers.image.title="kfx slim" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.source="${SOURCE}"
 
-FROM run AS full
+FROM run AS complete
 COPY --from=full-packages /opt/kfx /opt/kfx
 COPY --from=kfx /staged/opt/kfx /opt/kfx
 ARG VERSION=0
@@ -80,3 +84,14 @@ LABEL org.opencontainers.image.title="kfx" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.source="${SOURCE}"
+
+FROM ${BEAM} AS beam
+
+FROM complete AS dataflow
+COPY --from=beam /opt/apache/beam/boot /opt/apache/beam/boot
+# The starter uses the Python it finds on PATH, and makes no venv of its own beside it.
+ENV RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1
+ENTRYPOINT ["/opt/apache/beam/boot"]
+
+# The last stage is what `docker build .` makes.
+FROM complete AS full

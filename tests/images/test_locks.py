@@ -91,3 +91,12 @@ def test_every_image_trains_on_the_minor_that_vertex_serves(python: str) -> None
     for lock in ("requirements.txt", "requirements-slim.txt", "trainer/requirements.txt"):
         version = locked(lock, python)["scikit-learn"]
         assert f"{version.major}.{version.minor}" == trainer.SERVED_SCIKIT_LEARN
+
+
+def test_the_dataflow_target_starts_the_locked_beam() -> None:
+    """Beam refuses workers of another version; and the last stage, what a plain build makes, is `full`."""
+    dockerfile = (REPOSITORY / "Dockerfile").read_text()
+
+    (version,) = re.findall(r"^ARG BEAM=apache/beam_python3\.\d+_sdk:(\S+)$", dockerfile, re.MULTILINE)
+    assert Version(version) == locked("requirements.txt")["apache-beam"]
+    assert re.findall(r"^FROM \S+ AS (\S+)$", dockerfile, re.MULTILINE)[-1] == "full"
