@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--rank-buckets", default=1000, show_default=True, help="Values in a string column's rank histogram.")
 @click.option("--buckets", default=10, show_default=True, help="Equal-width buckets of a numeric column.")
 @click.option("--quantile-buckets", default=10, show_default=True, help="Quantile buckets of a numeric column.")
+@click.option("--mergeable", is_flag=True, help="Keep what kfx.stats.merge needs to join statistics of shards exactly.")
 @click.option("--memory-limit", default="", metavar="SIZE", help="Such as 2GiB. Default: 60 % of the memory there is.")
 @click.option("--title", default="", help="Heading of the report. Default: the source.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True,
@@ -50,6 +51,7 @@ def stats(
     rank_buckets: int,
     buckets: int,
     quantile_buckets: int,
+    mergeable: bool,
     memory_limit: str,
     title: str,
     output: str,
@@ -72,6 +74,7 @@ def stats(
         num_rank_histogram_buckets=rank_buckets,
         num_histogram_buckets=buckets,
         num_quantiles_histogram_buckets=quantile_buckets,
+        mergeable=mergeable,
         memory_limit=memory.parse(memory_limit),
     )
     compared = _compared(others)

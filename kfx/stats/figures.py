@@ -87,6 +87,9 @@ class Valency:
     weighted: WeightedValency | None = None
     """The counts by weight; None without a weight feature."""
 
+    outline: tuple[Bucket, ...] = ()
+    """The lengths' distribution for merging; empty unless asked for."""
+
 
 @dataclass(frozen=True)
 class Numbers:
@@ -124,6 +127,9 @@ class Numbers:
 
     weighted: WeightedNumbers | None = None
     """The figures by weight; None without a weight feature."""
+
+    outline: tuple[Bucket, ...] = ()
+    """The distribution for merging; empty unless asked for."""
 
 
 @dataclass(frozen=True)

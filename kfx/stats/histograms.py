@@ -172,6 +172,33 @@ def _edges(lowest: float, highest: float, number: int) -> npt.NDArray[np.float64
     return edges
 
 
+def outline(ordered: Ordered, number: int = 1000) -> tuple[Bucket, ...]:
+    """Returns the distribution as buckets fine enough to merge: values, or ranges of about 1/number of the values.
+
+    A bucket whose low is its high is one value with its count. Where there are no more than `number` distinct values,
+    all buckets are such, and merging is exact.
+
+    Args:
+        ordered: The values.
+        number: About how many buckets.
+    """
+    import numpy as np
+
+    values = ordered.values
+    first_of_each = np.concatenate([[True], values[1:] != values[:-1]])
+    if first_of_each.sum() <= number:
+        edges = values[first_of_each]
+        return _buckets(edges, edges, np.diff(ordered.mass(edges), prepend=0.0))
+    edges = ordered.at(np.arange(number + 1) / number)
+    if values.dtype.kind == "f":
+        # Infinite values must not share a bucket with finite ones.
+        finite = values[np.isfinite(values)]
+        edges = np.concatenate([edges, finite[:1], finite[-1:]])
+    edges = np.unique(edges)
+    counts = np.diff(ordered.mass(edges), prepend=0.0)
+    return _buckets(np.concatenate([edges[:1], edges[:-1]]), edges, counts)
+
+
 def _buckets(lows: npt.NDArray[Any], highs: npt.NDArray[Any], counts: npt.NDArray[np.float64]) -> tuple[Bucket, ...]:
     rows = zip(lows.tolist(), highs.tolist(), counts.tolist(), strict=True)
     return tuple(Bucket(float(low), float(high), float(count)) for low, high, count in rows)

@@ -65,6 +65,10 @@ class StatsOptions:
     num_quantiles_histogram_buckets: int = 10
     """Quantile buckets of a numeric feature."""
 
+    mergeable: bool = False
+    """Keep in the proto what merging needs: about 1,000 points of every numeric feature's distribution, and up to
+    100,000 counted values of every string feature, as custom statistics."""
+
     memory_limit: int = 2 << 30
     """Bytes the computation may hold; larger tables go to disk and are computed a few columns at a time."""
 

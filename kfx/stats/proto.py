@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 
     from kfx.stats.options import StatsOptions
 
+MOST_MERGED_VALUES = 100_000
+"""Counted values of a string feature that are kept for merging."""
+
+MERGE_NUMBERS, MERGE_LENGTHS, MERGE_VALUES = "merge_numbers", "merge_lengths", "merge_values"
+"""Names of the custom statistics that merging reads."""
+
 NON_UTF8 = "__BYTES_VALUE__"
 """What TFDV writes in place of a value that is not UTF-8."""
 
@@ -54,6 +60,8 @@ def _fill_feature(target: Any, feature: Feature, options: StatsOptions) -> None:
     elif isinstance(feature.values, Words):
         _fill_words(target.string_stats, feature.values, options)
     _fill_custom(target, feature)
+    if options.mergeable:
+        _fill_merging(target, feature)
 
 
 def _fill_common(common: Any, levels: tuple[Valency, ...]) -> None:
@@ -143,6 +151,18 @@ def _fill_custom(target: Any, feature: Feature) -> None:
             target.custom_stats.add(name=name, str=note)
         else:
             target.custom_stats.add(name=name, num=note)
+
+
+def _fill_merging(target: Any, feature: Feature) -> None:
+    first = feature.valency[0]
+    if first.outline:
+        _fill_histogram(target.custom_stats.add(name=MERGE_LENGTHS).histogram, "QUANTILES", first.outline)
+    if isinstance(feature.values, Numbers) and feature.values.outline:
+        _fill_histogram(target.custom_stats.add(name=MERGE_NUMBERS).histogram, "QUANTILES", feature.values.outline)
+    elif isinstance(feature.values, Words) and feature.values.ranked:
+        buckets = target.custom_stats.add(name=MERGE_VALUES).rank_histogram.buckets
+        for rank, (value, count) in enumerate(feature.values.ranked):
+            buckets.add(low_rank=rank, high_rank=rank, sample_count=count, label=_text(value))
 
 
 def _fill_histogram(histogram: Any, kind: str, buckets: tuple[Bucket, ...]) -> None:

@@ -146,12 +146,25 @@ def test_command_writes_the_folder(table: Path, tmp_path: Path) -> None:
 
 def test_command_options_reach_the_engine(table: Path, tmp_path: Path) -> None:
     """Columns and numbers of buckets and values are those asked for."""
-    arguments = ["--feature", "a", "--feature", "b", "--buckets", "4", "--quantile-buckets", "2", "--top-values", "1"]
+    arguments = [
+        "--feature",
+        "a",
+        "--feature",
+        "b",
+        "--buckets",
+        "4",
+        "--quantile-buckets",
+        "2",
+        "--top-values",
+        "1",
+        "--mergeable",
+    ]
     done = CliRunner().invoke(command, [str(table), "-o", str(tmp_path / "out"), *arguments, "--rank-buckets", "2"])
     assert done.exit_code == 0, done.output
     a, b = read(tmp_path / "out").datasets[0].features
     assert [len(h.buckets) for h in a.num_stats.histograms] == [4, 2]
     assert (len(b.string_stats.top_values), len(b.string_stats.rank_histogram.buckets)) == (1, 2)
+    assert [c.name for f in (a, b) for c in f.custom_stats] == ["merge_numbers", "merge_values"]
 
 
 def test_command_refuses_bad_input_and_writes_nothing(tmp_path: Path) -> None:

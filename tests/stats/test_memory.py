@@ -16,13 +16,13 @@ from kfx.errors import UsageError
 from kfx.stats import memory
 from kfx.stats.engines import _columnar
 from kfx.stats.engines._budget import OVERHEAD, Budget
-from kfx.stats.engines._moments import Moments, moments
 from kfx.stats.engines._numeric import NumericValues
 from kfx.stats.engines._partitions import Partitions, _hashes
 from kfx.stats.engines._sketch import RankSketch
 from kfx.stats.engines._strings import StringValues
 from kfx.stats.figures import Numbers
 from kfx.stats.generate import generate, silent
+from kfx.stats.moments import Moments, moments
 from kfx.stats.options import StatsOptions
 from kfx.stats.sources import open_source
 

@@ -11,7 +11,7 @@ from kfx.stats.engines._numbers import unit
 from kfx.stats.engines._numeric import NumericValues
 from kfx.stats.engines._strings import StringValues
 from kfx.stats.figures import Feature, FeatureType, Numbers, Valency, WeightedValency, Words
-from kfx.stats.histograms import CountedValues, equal_width_buckets, quantile_buckets
+from kfx.stats.histograms import CountedValues, equal_width_buckets, outline, quantile_buckets
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -163,6 +163,7 @@ class _Level:
             quantiles=quantile_buckets(ordered, buckets),
             widths=equal_width_buckets(ordered, buckets),
             weighted=self._weighted,
+            outline=outline(ordered) if self._options.mergeable and pairs != [(1, counts[0])] else (),
         )
 
 

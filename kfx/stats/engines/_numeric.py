@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
 from kfx.stats.engines._buffers import Weights, is_valid
-from kfx.stats.engines._moments import Moments, moments
 from kfx.stats.engines._numbers import as_numbers
 from kfx.stats.engines._sketch import RankSketch
 from kfx.stats.figures import Numbers, WeightedNumbers
-from kfx.stats.histograms import CountedValues, SortedValues, equal_width_buckets, quantile_buckets
+from kfx.stats.histograms import CountedValues, SortedValues, equal_width_buckets, outline, quantile_buckets
+from kfx.stats.moments import Moments, moments
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -136,6 +136,7 @@ def describe(values: npt.NDArray[Any], nulls: int, options: StatsOptions) -> Num
         max=float(values[-1]),
         standard=equal_width_buckets(ordered, options.num_histogram_buckets),
         quantiles=quantile_buckets(ordered, options.num_quantiles_histogram_buckets),
+        outline=outline(ordered) if options.mergeable else (),
     )
 
 
@@ -241,6 +242,7 @@ class StreamedNumbers:
             max=float(self._extremes[1]),
             standard=equal_width_buckets(ordered, self._options.num_histogram_buckets),
             quantiles=quantile_buckets(ordered, number),
+            outline=outline(self._sketch.ordered()) if self._options.mergeable else (),
         ), ordered.error(wanted)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kfx.stats.engines._buffers import Weights, is_valid, to_arrow, to_numpy
 from kfx.stats.engines._partitions import Partitions
 from kfx.stats.figures import Words
+from kfx.stats.proto import MOST_MERGED_VALUES
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -128,7 +129,8 @@ class StringValues:
 
 def kept(options: StatsOptions) -> int:
     """Returns how many ranked values the proto has room for."""
-    return max(options.num_top_values, options.num_rank_histogram_buckets)
+    for_merging = MOST_MERGED_VALUES if options.mergeable else 0
+    return max(options.num_top_values, options.num_rank_histogram_buckets, for_merging)
 
 
 def merged(tables: list[pa.Table]) -> pa.Table:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import numpy as np
-
 BLOCK = 2 << 20  # bytes; larger blocks leave the processor's cache, smaller ones cost more calls
 
 _LONGEST = 32 << 20  # bytes after which an unclosed quote is taken for a stray one
@@ -43,6 +41,8 @@ def _row_end(block: bytes, *, quotes: bool) -> int:
     last = block.rfind(b"\n") + 1
     if not quotes or not last or block.count(b'"', 0, last) % 2 == 0:
         return last
+    import numpy as np
+
     # A line end after an odd number of quotes is inside a value.
     content = np.frombuffer(block, np.uint8, last)
     ends = np.flatnonzero(content == ord("\n"))
