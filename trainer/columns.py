@@ -108,10 +108,7 @@ def labels(frame: pd.DataFrame, label: str, like: npt.NDArray[Any] | None = None
     numbers = pd.to_numeric(column, errors="coerce")
     if numbers.isna().any():
         return column.astype(str).to_numpy(dtype=str)
-    if not np.array_equal(numbers, np.floor(numbers)):
-        raise LabelNotClassError(
-            f"The label column {label!r} holds fractions, such as {column.iloc[0]}. It must hold classes."
-        )
+    _check_whole(column, numbers, label)
     plain = pd.api.types.is_numeric_dtype(column.dtype) or (numbers.astype("int64").astype(str) == column).all()
     # Text such as "007" is a name, although it reads as a number.
     return numbers.to_numpy(dtype=np.int64) if plain else column.astype(str).to_numpy(dtype=str)
@@ -125,10 +122,19 @@ def _labels_like(column: pd.Series[Any], label: str, like: npt.NDArray[Any]) -> 
             raise LabelNotClassError(
                 f"The label {value!r} in column {label!r} is no number, but the model's classes are."
             )
+        _check_whole(column, numbers, label)
         return numbers.to_numpy(dtype=np.int64)
     if like.dtype.kind == "b":
         return (column.astype(str).str.lower() == "true").to_numpy(dtype=bool)
     return column.astype(str).to_numpy(dtype=str)
+
+
+def _check_whole(column: pd.Series[Any], numbers: pd.Series[Any], label: str) -> None:
+    fractions = column[~np.isfinite(numbers) | (numbers != np.floor(numbers))]
+    if len(fractions):
+        raise LabelNotClassError(
+            f"The label column {label!r} holds {fractions.iloc[0]}, which is no whole number. It must hold classes."
+        )
 
 
 def _kind(column: pd.Series[Any]) -> Kind:

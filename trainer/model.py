@@ -58,10 +58,8 @@ def build(model_kind: str, hyperparameters: Mapping[str, Any], columns: Columns,
     Raises:
         UsageError: The kind or a setting's name is unknown.
     """
-    if model_kind not in MODEL_KINDS:
-        raise UsageError(f"The model kind {model_kind!r} is unknown. There are: {', '.join(MODEL_KINDS)}.")
+    check(model_kind, hyperparameters)
     estimator, defaults = MODEL_KINDS[model_kind]
-    _check_names(model_kind, estimator, hyperparameters)
     settings = {name: _whole(name, value) for name, value in hyperparameters.items()}
     classifier: ClassifierMixin = estimator(**{**defaults, **settings, "random_state": seed})
     branches: dict[Kind, Pipeline] = {
@@ -76,6 +74,23 @@ def build(model_kind: str, hyperparameters: Mapping[str, Any], columns: Columns,
     if model_kind == "logistic_regression":
         steps.insert(1, ("scale", StandardScaler()))
     return Pipeline(steps)
+
+
+def check(model_kind: str, hyperparameters: Mapping[str, Any]) -> None:
+    """Refuses a model that cannot be built, before any table is read.
+
+    Raises:
+        UsageError: The kind or a setting's name is unknown; the message offers the nearest or lists them.
+    """
+    if model_kind not in MODEL_KINDS:
+        raise UsageError(f"The model kind {model_kind!r} is unknown. There are: {', '.join(MODEL_KINDS)}.")
+    known = settings_of(model_kind)
+    for name in hyperparameters:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {close[0]!r}?" if close else f"It takes: {', '.join(known)}."
+            kind = f"{model_kind} ({MODEL_KINDS[model_kind][0].__name__})"
+            raise UsageError(f"{kind} has no hyperparameter {name!r}. {hint}")
 
 
 def settings_of(model_kind: str) -> list[str]:
@@ -96,15 +111,6 @@ def columns_of(model: Pipeline) -> Columns:
         raise UsageError(f"The model, a {type(model).__name__}, was not made by this trainer.") from error
     kind_at = {at: kind for kind, places in branches.items() for at in places}
     return Columns({name: kind_at[at] for at, name in enumerate(names)})
-
-
-def _check_names(model_kind: str, estimator: type, hyperparameters: Mapping[str, Any]) -> None:
-    known = settings_of(model_kind)
-    for name in hyperparameters:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"It takes: {', '.join(known)}."
-            raise UsageError(f"{model_kind} ({estimator.__name__}) has no hyperparameter {name!r}. {hint}")
 
 
 def _whole(name: str, value: Any) -> Any:

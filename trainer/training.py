@@ -19,7 +19,7 @@ import trainer
 from trainer.columns import decide, features, labels
 from trainer.errors import EmptySplitError, FitError, SingleClassError, UsageError
 from trainer.evaluation import Scores, measure
-from trainer.model import build
+from trainer.model import build, check
 from trainer.storage import METRICS_FILE, MODEL_FILE, store
 from trainer.tables import check_format, read_table
 
@@ -93,6 +93,7 @@ def train_model(settings: TrainingSettings) -> TrainingReport:
         TrainerError: A table, its label or a column cannot be used; see `trainer.errors`.
     """
     check_format(settings.data_format)
+    check(settings.model_kind, settings.hyperparameters)
     if not 0 <= settings.seed < 2**32:
         raise UsageError(f"The seed is {settings.seed}; it must be between 0 and 4294967295.")
     uris = {"train": settings.training_uri, "validation": settings.validation_uri, "test": settings.test_uri}

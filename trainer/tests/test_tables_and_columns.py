@@ -145,6 +145,15 @@ def test_labels_of_a_later_split_take_the_type_of_the_models_classes() -> None:
     assert labels(pd.DataFrame({"y": ["True", "false"]}), "y", like=np.array([True, False])).tolist() == [True, False]
     with pytest.raises(LabelNotClassError, match="'maybe'"):
         labels(pd.DataFrame({"y": ["0", "maybe"]}), "y", like=classes)
+    with pytest.raises(LabelNotClassError, match=r"0\.5, which is no whole number"):
+        labels(pd.DataFrame({"y": [1.0, 0.5]}), "y", like=classes)
+
+
+@pytest.mark.parametrize("values", [[1.0, 0.25], ["1", "0.25"], [1.0, float("inf")]])
+def test_a_measure_is_no_class(values: list[Any]) -> None:
+    """Fractions and infinity are refused, whether typed or text."""
+    with pytest.raises(LabelNotClassError, match=r"'y' holds (0\.25|inf), which is no whole number"):
+        labels(pd.DataFrame({"y": values}), "y")
 
 
 def test_a_misspelt_label_gets_an_offer() -> None:
