@@ -13,6 +13,8 @@ from typing import Any
 import joblib
 import pytest
 
+from trainer.train import main
+
 Rows = Callable[..., list[dict[str, Any]]]
 Writer = Callable[..., Path]
 
@@ -20,12 +22,29 @@ Writer = Callable[..., Path]
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def run(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Starts the trainer with exactly these AIP_ variables."""
+Run = Callable[..., tuple[int, str]]
+
+
+def start(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Starts the trainer as a process with exactly these AIP_ variables."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("AIP_")}
     command = [sys.executable, "-m", "trainer.train", *flags]
     environment = {**plain, **variables}
     return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Returns a function that runs the trainer in this process: its exit code and what it said on stderr."""
+
+    def call(*flags: str, **variables: str) -> tuple[int, str]:
+        for name in ("DATA_FORMAT", "TRAINING_DATA_URI", "VALIDATION_DATA_URI", "TEST_DATA_URI", "MODEL_DIR"):
+            monkeypatch.delenv(f"AIP_{name}", raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        return main(flags), capsys.readouterr().err
+
+    return call
 
 
 def test_vertex_csv_shards_become_a_model_and_its_metrics(passengers: Rows, table: Writer, tmp_path: Path) -> None:
@@ -36,7 +55,7 @@ def test_vertex_csv_shards_become_a_model_and_its_metrics(passengers: Rows, tabl
     table("validation-00000-of-00001.csv", rows[300:350])
     table("test-00000-of-00001.csv", rows[350:])
 
-    done = run(
+    done = start(
         "--label=fate",
         AIP_DATA_FORMAT="csv",
         AIP_TRAINING_DATA_URI=str(tmp_path / "training-*"),
@@ -57,11 +76,11 @@ def test_vertex_csv_shards_become_a_model_and_its_metrics(passengers: Rows, tabl
     assert sorted(p.name for p in (tmp_path / "model").iterdir()) == ["metrics.json", "model.joblib"]
 
 
-def test_flags_win_over_variables(passengers: Rows, table: Writer, tmp_path: Path) -> None:
+def test_flags_win_over_variables(run: Run, passengers: Rows, table: Writer, tmp_path: Path) -> None:
     """A flag names another folder than AIP_MODEL_DIR; settings reach the model."""
     rows = table("rows.csv", passengers())
 
-    done = run(
+    code, said = run(
         "--label=fate",
         f"--training-uri={rows}",
         f"--model-dir={tmp_path / 'flag'}",
@@ -71,7 +90,7 @@ def test_flags_win_over_variables(passengers: Rows, table: Writer, tmp_path: Pat
         AIP_MODEL_DIR=str(tmp_path / "variable"),
     )
 
-    assert done.returncode == 0, done.stderr
+    assert code == 0, said
     model = joblib.load(tmp_path / "flag" / "model.joblib")
     assert model.named_steps["model"].get_depth() <= 2
     assert list(model.feature_names_in_) == ["age", "fare", "child"]
@@ -94,6 +113,7 @@ def test_flags_win_over_variables(passengers: Rows, table: Writer, tmp_path: Pat
     ],
 )
 def test_wrong_usage_ends_with_two_and_one_sentence(
+    run: Run,
     passengers: Rows,
     table: Writer,
     tmp_path: Path,
@@ -104,10 +124,10 @@ def test_wrong_usage_ends_with_two_and_one_sentence(
     """What the user can mend by other flags is exit code 2, said in one line, and nothing is written."""
     good = {"AIP_TRAINING_DATA_URI": str(table("rows.csv", passengers())), "AIP_MODEL_DIR": str(tmp_path / "model")}
 
-    done = run("--label=fate", *flags, **{**good, **variables})
+    code, said = run("--label=fate", *flags, **{**good, **variables})
 
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert sentence in done.stderr
+    assert (code, said.count("\n")) == (2, 1), said
+    assert sentence in said
     assert not (tmp_path / "model").exists()
 
 
@@ -131,21 +151,21 @@ def drop(rows: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
     ids=["no label", "one class", "label missing", "label is a measure", "no feature", "infinity"],
 )
 def test_each_unusable_table_has_its_own_error(
-    passengers: Rows, table: Writer, tmp_path: Path, spoil: Callable[..., Any], sentence: str
+    run: Run, passengers: Rows, table: Writer, tmp_path: Path, spoil: Callable[..., Any], sentence: str
 ) -> None:
     """A table the trainer cannot learn from is exit code 1 with a sentence of its own."""
     rows = table("rows.csv", spoil(passengers()))
 
-    done = run("--label=fate", f"--training-uri={rows}", f"--model-dir={tmp_path / 'model'}")
+    code, said = run("--label=fate", f"--training-uri={rows}", f"--model-dir={tmp_path / 'model'}")
 
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-    assert sentence in done.stderr
+    assert (code, said.count("\n")) == (1, 1), said
+    assert sentence in said
     assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.parametrize("split", ["training", "validation", "test"])
 def test_a_split_with_a_header_and_no_rows_is_refused_by_name(
-    passengers: Rows, table: Writer, tmp_path: Path, split: str
+    run: Run, passengers: Rows, table: Writer, tmp_path: Path, split: str
 ) -> None:
     """Vertex writes a header-only shard for a split whose fraction is too small."""
     full = table("full.csv", passengers())
@@ -153,15 +173,27 @@ def test_a_split_with_a_header_and_no_rows_is_refused_by_name(
     empty.write_text(full.read_text().splitlines()[0] + "\n")
     uris = {name: empty if name == split else full for name in ("training", "validation", "test")}
 
-    done = run("--label=fate", f"--model-dir={tmp_path / 'm'}", *[f"--{name}-uri={uri}" for name, uri in uris.items()])
+    code, said = run(
+        "--label=fate", f"--model-dir={tmp_path / 'm'}", *[f"--{name}-uri={uri}" for name, uri in uris.items()]
+    )
 
-    assert done.returncode == 1
-    assert f"EmptySplitError: The {split.replace('training', 'train')} split has no rows" in done.stderr
+    assert code == 1
+    assert f"EmptySplitError: The {split.replace('training', 'train')} split has no rows" in said
 
 
-def test_nothing_matches(tmp_path: Path) -> None:
+def test_nothing_matches(run: Run, tmp_path: Path) -> None:
     """A glob that matches no file is told with the glob."""
-    done = run("--label=x", f"--training-uri={tmp_path}/none-*.csv", f"--model-dir={tmp_path / 'm'}")
+    code, said = run("--label=x", f"--training-uri={tmp_path}/none-*.csv", f"--model-dir={tmp_path / 'm'}")
 
-    assert done.returncode == 1
-    assert f"No file matches '{tmp_path}/none-*.csv'" in done.stderr
+    assert code == 1
+    assert f"No file matches '{tmp_path}/none-*.csv'" in said
+
+
+def test_a_process_ends_with_the_code_and_one_sentence(tmp_path: Path) -> None:
+    """2 for a wrong flag and 1 for a table that is not there, without a traceback."""
+    wrong = start("--label=x", f"--model-dir={tmp_path / 'm'}")
+    absent = start("--label=x", f"--training-uri={tmp_path}/none.csv", f"--model-dir={tmp_path / 'm'}")
+
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    assert wrong.stderr.startswith("UsageError: AIP_TRAINING_DATA_URI is not set")
+    assert (absent.returncode, absent.stderr.count("\n")) == (1, 1)
