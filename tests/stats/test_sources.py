@@ -59,7 +59,7 @@ CONTENTS = {
 
 def test_schemes_are_found_by_their_files() -> None:
     """Every public module of the package is a scheme."""
-    assert schemes() == ["bq", "file", "gs", "sklearn"]
+    assert schemes() == ["bq", "bq-query", "file", "gs", "sklearn"]
 
 
 @pytest.mark.parametrize("name", CONTENTS)
@@ -204,7 +204,7 @@ def test_damaged_files_are_named(tmp_path: Path, name: str, content: bytes, says
         ("", "source is empty"),
         ("no/such/file.csv", "There is no file 'no/such/file.csv'"),
         ("no/such/*.csv", "No file matches"),
-        ("s3://bucket/key", "'s3://bucket/key' has a scheme kfx does not read. It reads: bq, file, gs, sklearn"),
+        ("s3://bucket/key", "'s3://bucket/key' has a scheme kfx does not read. It reads: bq, bq-query, file, gs, sklearn"),
         ("bq://project.table", "does not name a table. Write bq://project.dataset.table"),
         ("sklearn:nothing", "It has: breast_cancer, diabetes, digits, iris, wine"),
     ],
@@ -287,7 +287,7 @@ def test_tables_are_read_page_by_page(cloud: CloudDouble) -> None:
 
 def test_absent_tables_and_columns_are_named(cloud: CloudDouble) -> None:
     """A table or a column that does not exist is an error with its name."""
-    with pytest.raises(UsageError, match=r"bq://proj\.data\.none.*Not found"):
+    with pytest.raises(UsageError, match=r"The table of .bq://proj\.data\.none. does not exist .Not found"):
         open_source("bq://proj.data.none")
     cloud.tables["proj.data.beans"] = [{"name": "a", "type": "INTEGER"}], [["1"]]
     with pytest.raises(UsageError, match="no column 'z'"):

@@ -1,8 +1,8 @@
 """Where tables come from: one file a source, found by its file.
 
 The scheme of a URI names the module in this package that opens it: `gs://bucket/x.csv` is opened by `gs.py`, `bq://...`
-by `bq.py`, `sklearn:wine` by `sklearn.py`, and a path without a scheme by `file.py`. To add a source, add a module with
-a function `open_uri(uri) -> Source`; nothing else changes.
+by `bq.py`, `bq-query:SELECT ...` by `bq_query.py`, `sklearn:wine` by `sklearn.py`, and a path without a scheme by
+`file.py`. To add a source, add a module with a function `open_uri(uri) -> Source`; nothing else changes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from kfx.errors import KfxError, UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SCHEME = re.compile(r"([a-z][a-z0-9]+):")
+_SCHEME = re.compile(r"([a-z][a-z0-9-]+):")
 
 
 class Source(Protocol):
@@ -74,7 +74,9 @@ class Unsettled(Protocol):
 
 def schemes() -> list[str]:
     """Returns the schemes kfx reads, in alphabetical order: the public modules of this package."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return sorted(
+        module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")
+    )
 
 
 def open_source(uri: str) -> Source:
@@ -82,7 +84,7 @@ def open_source(uri: str) -> Source:
 
     Args:
         uri: A local path or glob (CSV, TSV, JSON lines or Parquet, plain, gzip or zstd), `gs://...` likewise,
-            `bq://project.dataset.table`, or `sklearn:NAME`.
+            `bq://project.dataset.table`, `bq-query:SELECT ...`, or `sklearn:NAME`.
 
     Raises:
         UsageError: The scheme is unknown, or nothing readable is there.
@@ -97,5 +99,5 @@ def open_source(uri: str) -> Source:
             known = ", ".join(schemes())
             raise UsageError(f"{uri!r} has a scheme kfx does not read. It reads: {known}, and plain paths.")
         scheme = "file"
-    source: Source = importlib.import_module(f"{__name__}.{scheme}").open_uri(uri)
+    source: Source = importlib.import_module(f"{__name__}.{scheme.replace('-', '_')}").open_uri(uri)
     return source

@@ -1,64 +1,61 @@
-"""BigQuery tables: `bq://project.dataset.table`, rows read over the table API as Arrow.
+"""BigQuery tables: `bq://project.dataset.table`, optionally one partition of it or the rows that match a condition.
 
-With google-cloud-bigquery-storage installed rows come over the faster Storage Read API. `BIGQUERY_EMULATOR_HOST` names
-another server, which is asked without credentials.
+    bq://p.d.events                          all rows
+    bq://p.d.events$20260101                 one partition
+    bq://p.d.events?where=price > 10         the rows BigQuery finds to match; all that follows `?where=` is SQL
+
+Rows come as Arrow over the Storage Read API, several streams at once and only the columns wanted, or over REST where
+google-cloud-bigquery-storage is not installed. No query runs. BigQuery gives no order of rows. `BIGQUERY_EMULATOR_HOST`
+(REST) and `BIGQUERY_STORAGE_EMULATOR_HOST` (gRPC) name other servers, which are asked without credentials.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kfx.errors import MissingExtraError, UsageError
-from kfx.stats.sources import Source
+from kfx.errors import TransientError, UsageError
+from kfx.stats.sources._bigquery import connect, refusals, retry
+from kfx.stats.sources._bigquery_read import Reading, read
+from kfx.stats.sources._bigquery_types import arrow_schema, as_schema
+from kfx.stats.sources._columns import check_columns, pick
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 # A project may carry a domain ("example.com:project"); datasets and tables are word characters, tables also dashes.
-_TABLE = re.compile(r"bq://(?P<project>[^./]+(?:\.[^./:]+:[^./]+)?)[./](?P<dataset>\w+)[./](?P<table>[\w$-]+)$")
+_TABLE = re.compile(
+    r"bq://(?P<project>[^./?]+(?:\.[^./:?]+:[^./?]+)?)[./](?P<dataset>\w+)[./](?P<table>[\w$-]+)"
+    r"(?:\?where=(?P<where>.+))?$",
+    re.DOTALL,
+)
 
 
-def open_uri(uri: str) -> Source:
+def open_uri(uri: str) -> BigQueryTable:
     """Opens a table after asking BigQuery that it exists.
 
     Raises:
-        UsageError: The URI is not `bq://project.dataset.table`, or the table cannot be read.
+        UsageError: The URI is not `bq://project.dataset.table`, or there is no such table, or it is a view.
+        PermanentError: No permission, or no valid credentials.
         MissingExtraError: google-cloud-bigquery is not installed.
     """
     match = _TABLE.match(uri)
     if not match:
         raise UsageError(f"{uri!r} does not name a table. Write bq://project.dataset.table.")
-    try:
-        from google.api_core.exceptions import GoogleAPICallError
-        from google.auth.exceptions import GoogleAuthError
-        from google.cloud import bigquery
-    except ImportError as error:
-        raise MissingExtraError("bq:// sources", "gcp") from error
-    try:
-        client = bigquery.Client(project=match["project"], credentials=_credentials())
-        table = client.get_table(f"{match['project']}.{match['dataset']}.{match['table']}")
-    except (GoogleAPICallError, GoogleAuthError) as error:
-        raise UsageError(f"{uri!r} cannot be read: {error}") from error
-    return BigQueryTable(uri, client, table)
-
-
-def _credentials() -> Any:
-    if not os.environ.get("BIGQUERY_EMULATOR_HOST"):
-        return None  # Application Default Credentials
-    from google.auth.credentials import AnonymousCredentials
-
-    return AnonymousCredentials()  # type: ignore[no-untyped-call]
+    client = connect(otherwise=match["project"])
+    name = ".".join((match["project"], match["dataset"], match["table"]))
+    with refusals(repr(uri), client.project):
+        table = client.get_table(name, retry=retry())
+    if table.table_type in {"VIEW", "MATERIALIZED_VIEW"}:
+        raise UsageError(f"{uri!r} is a view, which only a query reads. Write bq-query: and a SELECT from `{name}`.")
+    return BigQueryTable(uri, client, table, match["where"] or "")
 
 
 @dataclass(frozen=True)
 class BigQueryTable:
-    """A table that is read row by row, without a query and so without query cost."""
+    """A table that is read without a query and so without query cost."""
 
     uri: str
     """What the user gave."""
@@ -69,25 +66,43 @@ class BigQueryTable:
     table: Any = field(repr=False)
     """The google.cloud.bigquery.Table, with its schema."""
 
+    row_filter: str = ""
+    """SQL condition on the rows; empty for all."""
+
+    ordered: bool = False
+    """Whether the rows come in the order they are stored in."""
+
     def schema(self) -> pa.Schema:
-        """Returns the table's columns as Arrow types."""
-        return self._rows(None, max_results=0).to_arrow(create_bqstorage_client=False).schema
+        """Returns the table's columns as Arrow types; no row is read."""
+        return arrow_schema(self.uri, self.table.schema)
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yields the table's rows page by page; see `Source.batches`."""
-        for batch in self._rows(columns).to_arrow_iterable(bqstorage_client=self._storage_client()):
-            yield batch if columns is None else batch.select(list(columns))
+        """Yields the table's rows; see `Source.batches`.
 
-    def _rows(self, columns: Sequence[str] | None, max_results: int | None = None) -> Any:
-        by_name = {column.name: column for column in self.table.schema}
-        if columns is not None and (unknown := [name for name in columns if name not in by_name]):
-            raise UsageError(f"{self.uri} has no column {unknown[0]!r}. It has: {', '.join(by_name)}.")
-        chosen = None if columns is None else [by_name[name] for name in columns]
-        return self.client.list_rows(self.table, selected_fields=chosen, max_results=max_results)
+        Raises:
+            TransientError: Fewer rows came than the table has.
+        """
+        known = [column.name for column in self.table.schema]
+        check_columns(self.uri, known, columns)
+        wanted = list(known if columns is None else columns)
+        only = [column for column in self.table.schema if column.name in wanted]
+        schema = pick(arrow_schema(self.uri, only), wanted)
+        rows = 0
+        for batch in read(self.client, self.table, Reading(repr(self.uri), wanted, self.row_filter, self.ordered)):
+            rows += batch.num_rows
+            yield as_schema(batch, schema)
+        self._check_count(rows)
 
-    def _storage_client(self) -> Any:
-        if os.environ.get("BIGQUERY_EMULATOR_HOST"):
-            return None
-        if importlib.util.find_spec("google.cloud.bigquery_storage") is None:
-            return None  # rows then come over the REST API, slower
-        return importlib.import_module("google.cloud.bigquery_storage").BigQueryReadClient()
+    def _check_count(self, rows: int) -> None:
+        """Raises TransientError when rows are missing: never statistics of half a table."""
+        expected = self.table.num_rows
+        # A condition or a partition has no known count, and neither has an external table.
+        if self.row_filter or expected is None or "$" in self.table.table_id or self.table.table_type == "EXTERNAL":
+            return
+        if rows == expected:
+            return
+        with refusals(repr(self.uri), self.client.project):
+            now = self.client.get_table(self.table.reference, retry=retry())
+        # Rows in the streaming buffer are read but not counted, and a table may change while it is read.
+        if now.modified == self.table.modified and not (now.streaming_buffer and rows > expected):
+            raise TransientError(f"{rows:,} of the {expected:,} rows of {self.uri!r} were read. Try again.")
