@@ -260,7 +260,10 @@ def parse_labels(texts: Iterable[str]) -> dict[str, str]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals:
-            raise UsageError(f"The label {text!r} has no value. Write --label KEY=VALUE.")
+            raise UsageError(
+                f"The label {text!r} has no value. Write --label KEY=VALUE; a pipeline's own parameter of that name is "
+                f"-p label={text}."
+            )
         labels[key] = value
     return labels
 
