@@ -5,11 +5,14 @@ Two things are mended on the way:
 - A final status with `"error": null` (legal JSON for an absent error) makes kfp 2.17's executor raise AttributeError
   before the component's body runs, so nobody would be told how the run ended. The null is dropped.
 - A `KfxError` ends the task with one sentence on stderr. Its traceback would add nothing for the reader.
+- The executor logs its whole input, tens of lines of JSON between the reader and the task's own output. Those records
+  are dropped; warnings and whatever the component logs stay.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import runpy
 import sys
 from typing import Any
@@ -45,6 +48,7 @@ def main(argv: list[str]) -> int:
     if _INPUT_FLAG in arguments[:-1]:
         at = arguments.index(_INPUT_FLAG) + 1
         arguments[at] = without_null_errors(arguments[at])
+    _quiet_executor(module)
     sys.argv = [module, *arguments]
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
@@ -52,6 +56,14 @@ def main(argv: list[str]) -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _quiet_executor(module: str) -> None:
+    """Sets logging up as the executor would, which then leaves it alone, but without the executor's own chatter."""
+    logging.basicConfig(stream=sys.stdout, format="[%(levelname)s] %(message)s", level=logging.INFO)
+    file = module.rpartition(".")[2]
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(lambda record: record.module != file or record.levelno > logging.INFO)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from kfx.errors import UsageError
 def tell(status: dsl.PipelineTaskFinalStatus, refuse: bool = False):
     if refuse:
         raise UsageError("There is no table 'x'.")
+    import logging
+    logging.info("said by the component")
     print("STATE", status.state, status.error_message)
 """
 
@@ -63,3 +65,9 @@ def test_other_parameters_named_error_are_left_alone() -> None:
     assert json.loads(without_null_errors(json.dumps(document))) == {
         "inputs": {"parameterValues": {"mine": {"error": None}, "status": {"state": "X"}}}
     }
+
+
+def test_the_log_is_the_components_own(tmp_path: Path) -> None:
+    """What the component logs is there; the executor's dump of its input is not."""
+    done = _execute(tmp_path, {"status": {"state": "SUCCEEDED"}, "refuse": False})
+    assert done.stdout.splitlines() == ["[INFO] said by the component", "STATE SUCCEEDED None"]

@@ -22,6 +22,7 @@ def compile_(pipeline: str, path: Path, image: str | None, slim_image: str | Non
     """
     from kfx.cli.pipeline import resolve
     from kfx.errors import UsageError
+    from kfx.notify.lint import check_spec
 
     # Components read the image when they are imported.
     for name, given in (("BASE_KFX_IMAGE", image), ("BASE_KFX_SLIM_IMAGE", slim_image)):
@@ -30,6 +31,7 @@ def compile_(pipeline: str, path: Path, image: str | None, slim_image: str | Non
     if path.suffix not in (".yaml", ".yml"):
         raise UsageError(f"The output {str(path)!r} must end in .yaml, as Vertex AI and KFP expect.")
     compiled = resolve(pipeline)
+    check_spec(compiled.spec)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.write_text(compiled.text, encoding="utf-8")

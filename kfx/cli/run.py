@@ -1,4 +1,4 @@
-"""`kfx run`: a pipeline on this machine, each task as a process."""
+"""`kfx run`: a pipeline on this machine, each task as a process or as a container."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def run(
     PIPELINE is a name from `kfx list`, module:function, a .py file (file.py:function) or a compiled .yaml file. Values
     are read as JSON where the parameter is not text: -p seed=7 -p hyperparameters='{"max_depth": 8}'.
 
-    Exits with 0 when the run succeeded, 1 when it failed or was stopped with Ctrl-C.
+    Exits with 0 when the run succeeded, 1 when it failed or was stopped with Ctrl-C, 2 when an input is wrong; then
+    nothing ran.
     """
     # The first sign of life comes before kfp is imported (a second and more).
     click.echo(f"Compiling {pipeline}", err=True)
@@ -71,10 +72,12 @@ def run(
     from kfx.cli.pipeline import resolve
     from kfx.launch.local import LocalRun
     from kfx.launch.record import Recorder
+    from kfx.notify.lint import check_spec
 
     launcher = _launcher(on, volumes, env, network)
     compiled = resolve(pipeline)
     arguments = check(parse(texts, compiled.spec), compiled.spec)
+    check_spec(compiled.spec, arguments)
     folder = _new_folder(root.resolve(), compiled.name)
     click.echo(f"Running {compiled.name} in {_short(folder)}", err=True)
     display = RunDisplay(logs=logs)
@@ -134,14 +137,15 @@ def _stopping(launcher: Launcher) -> Iterator[None]:
 
 
 def _new_folder(root: Path, name: str) -> Path:
-    """A folder no run has yet, named after the pipeline and the time."""
+    """Makes a folder that no other run has, named after the pipeline and the time."""
+    root.mkdir(parents=True, exist_ok=True)
     base = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    return next(folder for folder in (root / f"{base}{tail}" for tail in _tails()) if not folder.exists())
-
-
-def _tails() -> Iterator[str]:
-    yield ""
-    yield from (f"-{number}" for number in itertools.count(2))
+    for number in itertools.count(1):
+        folder = root / (base if number == 1 else f"{base}-{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            break
+    return folder
 
 
 def _result(recorder: Recorder, launcher: Launcher) -> dict[str, Any]:

@@ -26,12 +26,17 @@ def explain(exit_code: int, log: Path) -> str:
     return "\n".join(part for part in (reason, text) if part) or f"exit code {exit_code}, nothing in the log"
 
 
+def plain(text: str) -> str:
+    """Returns a text without ANSI colours and cursor movements (ECMA-48 control sequences)."""
+    return _ANSI.sub("", text)
+
+
 def _tail(log: Path) -> list[str]:
     with log.open("rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - _TAIL_BYTES))
         text = file.read().decode("utf-8", errors="replace")
-    return _ANSI.sub("", text).splitlines()
+    return plain(text).splitlines()
 
 
 def _exception(lines: list[str]) -> list[str]:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from kfx.errors import KfxError, UsageError
-from kfx.launch.diagnose import explain
+from kfx.launch.diagnose import explain, plain
 from kfx.launch.record import Recorder
 from kfx.launch.spec import Launcher, TaskSpec
 from kfx.runs.local import RUN_FILE_VARIABLE
@@ -73,11 +73,11 @@ class LocalRun:
             except (TypeError, ValueError) as error:
                 if not self.recorder.started:
                     raise UsageError(f"kfp refuses to start the pipeline: {error}") from error
-                self.recorder.fail(f"kfp.local stopped the run: {error}")
+                self.recorder.fail(f"kfp.local stopped the run: {plain(str(error))}")
             except RuntimeError as error:
                 # kfp.local's way to say that a task failed; the recorder knows which, and why.
-                if not self.recorder.failed:
-                    self.recorder.fail(f"kfp.local stopped the run: {error}")
+                if not (self.recorder.failed or self.launcher.cancelled):
+                    self.recorder.fail(f"kfp.local stopped the run: {plain(str(error))}")
 
     @contextlib.contextmanager
     def _adapted(self) -> Iterator[None]:

@@ -31,7 +31,7 @@ class Recorder:
         Args:
             spec: The compiled pipeline as JSON data.
             arguments: The pipeline parameters the user gave.
-            folder: The run's folder, which must not exist yet; its name is the run's id.
+            folder: The run's folder, its own; its name is the run's id.
             on_change: Called with the run after each change, from whichever thread made it.
         """
         self.folder = folder
@@ -40,7 +40,7 @@ class Recorder:
         self.error = ""
         self._lock = threading.RLock()
         self._on_change = on_change
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self._run = Run(
             id=self.run_id,
             pipeline=spec["pipelineInfo"]["name"],

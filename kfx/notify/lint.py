@@ -10,7 +10,10 @@ from typing import Any
 
 from kfx.errors import UsageError
 from kfx.notify.config import read_all
-from kfx.secret import refuse_literals
+from kfx.secret import check_reference, refuse_literals
+
+_SECRET_PARAMETERS = {"bearer_token", "password", "routing_key", "signing_secret", "token", "webhook"}
+"""Parameters of kfx components that take a reference to a secret."""
 
 
 def check_spec(spec: Mapping[str, Any], parameters: Mapping[str, Any] | None = None) -> None:
@@ -24,11 +27,46 @@ def check_spec(spec: Mapping[str, Any], parameters: Mapping[str, Any] | None = N
         UsageError: A value looks like a secret (unless its notification allows that), or a notification is wrong. The
             message says where.
     """
+    for where, value in _secrets(spec, parameters or {}):
+        _check_secret(value, where)
     for where, value in _values(spec, parameters or {}):
         if where.rpartition(".")[2] == "notifications" and isinstance(value, list):
             _check_notifications(value, where)
         else:
             refuse_literals(value, where)
+
+
+def _secrets(spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields what the root's kfx tasks get for parameters that take a secret's reference, with its place.
+
+    A task with a `decrypt_fn` is left out: its secrets may stand in the pipeline, encrypted.
+    """
+    root = spec.get("root", {})
+    declared = root.get("inputDefinitions", {}).get("parameters", {})
+    for task, detail in (root.get("dag", {}).get("tasks") or {}).items():
+        given = detail.get("inputs", {}).get("parameters") or {}
+        if not _is_kfx(spec, detail["componentRef"]["name"]) or given.get("decrypt_fn"):
+            continue
+        for name in sorted(_SECRET_PARAMETERS & given.keys()):
+            source = given[name].get("componentInputParameter", "")
+            default = declared.get(source, {}).get("defaultValue")
+            value = parameters.get(source, default) if source else given[name].get("runtimeValue", {}).get("constant")
+            yield f"{task}.{name}", value
+
+
+def _is_kfx(spec: Mapping[str, Any], component: str) -> bool:
+    label = spec.get("components", {}).get(component, {}).get("executorLabel", "")
+    executor = spec.get("deploymentSpec", {}).get("executors", {}).get(label, {})
+    return any("kfx.entrypoint" in part for part in executor.get("container", {}).get("command", ()))
+
+
+def _check_secret(value: Any, where: str) -> None:
+    if not isinstance(value, str) or not value:
+        return
+    try:
+        check_reference(value)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
 
 
 def _check_notifications(value: list[Any], where: str) -> None:

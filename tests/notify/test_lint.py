@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import docstring_parser
 import pytest
 import yaml
 from kfp import compiler, dsl
 
-from kfx.components import notify, notify_slack
+import kfx.components
+from kfx.components import notify, notify_email, notify_slack
 from kfx.errors import UsageError
+from kfx.notify import lint
 from kfx.notify.lint import check_spec
 from kfx.submit.exit_task import mount_secret
 
@@ -62,6 +65,27 @@ def test_a_secret_or_a_wrong_notification_is_found(exit_task: Any, key: str, whe
     with pytest.raises(UsageError, match=where) as caught:
         check_spec(compiled(tmp_path, exit_task, key)[0])
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("literal", ["hunter2", "xoxb"])
+def test_a_word_where_a_reference_belongs_is_found(literal: str, tmp_path: Path) -> None:
+    """A password that looks like nothing is refused where a component takes a reference, unless it is encrypted."""
+    with pytest.raises(UsageError, match=r"notify-email\.password: A secret is given by reference") as caught:
+        check_spec(compiled(tmp_path, lambda: notify_email(recipients=["a@example.com"], password=literal))[0])
+    assert literal not in str(caught.value)
+    encrypted = {"recipients": ["a@example.com"], "password": literal, "decrypt_fn": "acme.vault.decrypt"}
+    check_spec(compiled(tmp_path, lambda: notify_email(**encrypted))[0])
+
+
+def test_every_parameter_that_takes_a_reference_is_checked() -> None:
+    """The names the check knows are those the components' own descriptions call references."""
+    described = {
+        given.arg_name
+        for name in kfx.components.__all__
+        for given in docstring_parser.parse(getattr(kfx.components, name).python_func.__doc__).params
+        if (given.description or "").startswith("Reference to")
+    }
+    assert described == lint._SECRET_PARAMETERS
 
 
 def test_defaults_and_the_runs_own_parameters_are_checked(tmp_path: Path) -> None:
