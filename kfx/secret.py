@@ -49,7 +49,7 @@ _TOKENS: dict[str, re.Pattern[str]] = {
     "a JSON web token": re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"),
     "an Authorization header": re.compile(r"(?i)\b(?:bearer|basic)\s+[A-Za-z0-9._~+/-]{16,}=*"),
-    "a password in a URL": re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
+    "a password in a URL": re.compile(r"://[^/\s:@]+:[^/\s@]+@"),
 }
 
 

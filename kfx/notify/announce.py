@@ -175,11 +175,12 @@ def _tell(
     """Prepares, renders and delivers; the results stand in the notifications' order."""
     prepared = prepare(notifications, situation, decrypt_fn)
     redactor = Redactor(secret for one in prepared for secret in one.secrets)
-    made = [one.result or parcel(one, situation, redactor, memory) for one in prepared]
+    happened = compose(situation, redactor)
+    made = [one.result or parcel(one, happened, situation, redactor, memory) for one in prepared]
     parcels = [one for one in made if isinstance(one, Parcel)]
     sent = iter(deliver(parcels, policy, lambda text: redactor.redact(one_line(text))))
     deliveries = [next(sent) if isinstance(one, Parcel) else one for one in made]
-    return compose(situation, redactor), deliveries
+    return happened, deliveries
 
 
 def _write(announcement: Announcement, message_path: str, report_path: str, prometheus_path: str) -> None:

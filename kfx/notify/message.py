@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from kfx.notify.situation import Phase, Situation, run_data, seconds, title
@@ -21,8 +21,8 @@ Severity = Literal["info", "debug", "verbose", "warning", "error"]
 BLOCK_LIMIT = 4000
 """Characters of an error, a log or a user's message; a channel cuts further to its service's limit."""
 
-RAW_LIMIT = 32_768
-"""Characters of a foreign text that are looked at; a user's error may hold megabytes."""
+RAW_SHARE = 4
+"""How much more of a foreign text is looked at than shown: a user's error may hold megabytes, half of it colours."""
 
 LINE_LIMIT = 500
 """Characters of a name, a fact, a metric's value or a note."""
@@ -103,26 +103,12 @@ class Message:
         return first or self.outcome.error_message
 
 
-def compose(
-    situation: Situation,
-    redactor: Redactor,
-    *,
-    name: str = "",
-    text: str = "",
-    severity: Severity = "info",
-    identity: str = "",
-    remembered: Mapping[str, Any] | None = None,
-) -> Message:
-    """Makes the message of one notification.
+def compose(situation: Situation, redactor: Redactor) -> Message:
+    """Says what happened, once for all notifications of a run; `addressed` makes it one notification's.
 
     Args:
         situation: What is known of the run.
         redactor: Hides the secrets the step has looked up, and what looks like one.
-        name: The notification's name.
-        text: The notification's own message.
-        severity: The notification's severity.
-        identity: What tells this notification from the others of its list.
-        remembered: What its channel remembered of an earlier message about the run.
     """
     safe = _Safe(redactor)
     outcome = situation.outcome
@@ -136,21 +122,53 @@ def compose(
     )
     return Message(
         title=safe.line(title(situation)),
-        severity=severity,
+        severity="info",
         outcome=shown,
         phase=situation.phase,
-        id=digest(situation.key or situation.name, situation.phase, outcome.state, identity or name),
+        id=digest(situation.key or situation.name, situation.phase, outcome.state),
         series=digest(situation.series),
-        remembered=remembered or {},
-        name=safe.line(name),
-        text=safe.block(text),
         facts={label: safe.line(value) for label, value in _facts(situation).items() if value},
         failed=_failed(situation, safe),
         metrics=_metrics(situation, safe),
-        links=_links(situation),
+        links=_links(situation, safe),
         notes=tuple(safe.line(note) for note in situation.notes),
         time=situation.now,
         run=safe.data(run_data(situation)),
+    )
+
+
+def addressed(
+    message: Message,
+    redactor: Redactor,
+    *,
+    name: str = "",
+    text: str = "",
+    severity: Severity = "info",
+    identity: str = "",
+    note: str = "",
+    remembered: Mapping[str, Any] | None = None,
+) -> Message:
+    """Makes a message one notification's own.
+
+    Args:
+        message: What happened.
+        redactor: As `compose`.
+        name: The notification's name.
+        text: The notification's own message.
+        severity: The notification's severity.
+        identity: What tells this notification from the others of its list.
+        note: What its receivers should know, such as a condition that could not be evaluated.
+        remembered: What its channel remembered of an earlier message about the run.
+    """
+    safe = _Safe(redactor)
+    return replace(
+        message,
+        id=digest(message.id, identity or name),
+        name=safe.line(name),
+        text=safe.block(text),
+        severity=severity,
+        notes=(*message.notes, safe.line(note)) if note else message.notes,
+        remembered=remembered or {},
     )
 
 
@@ -196,11 +214,11 @@ def _metrics(situation: Situation, safe: _Safe) -> dict[str, str]:
     return {safe.line(name): safe.line(number(value)) for name, value in shown}
 
 
-def _links(situation: Situation) -> tuple[Link, ...]:
+def _links(situation: Situation, safe: _Safe) -> tuple[Link, ...]:
     page = situation.outcome.url or (situation.run.url if situation.run else "")
     if not page:
         return ()
-    return (Link("Run page" if _is_page(page) else "Run folder", page),)
+    return (Link("Run page" if _is_page(page) else "Run folder", safe.redactor.redact(page)),)
 
 
 def _is_page(address: str) -> bool:
@@ -212,14 +230,16 @@ def digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _first(text: str) -> str:
+def _first(text: str, limit: int) -> str:
     """Keeps what can matter of an endless text, ending between two words so that no token is left in half."""
-    return text if len(text) <= RAW_LIMIT else text[:RAW_LIMIT].rpartition(" ")[0]
+    raw = limit * RAW_SHARE
+    return text if len(text) <= raw else text[:raw].rpartition(" ")[0]
 
 
 def _last(text: str) -> str:
     """As `_first`, for a log, whose end matters."""
-    return text if len(text) <= RAW_LIMIT else text[-RAW_LIMIT:].partition("\n")[2]
+    raw = BLOCK_LIMIT * RAW_SHARE
+    return text if len(text) <= raw else text[-raw:].partition("\n")[2]
 
 
 @dataclass(frozen=True)
@@ -228,11 +248,16 @@ class _Safe:
 
     redactor: Redactor
 
+    blocks: dict[str, str] = field(default_factory=dict)
+    """What is done already: an error stands in the message and in its data."""
+
     def line(self, text: str) -> str:
-        return cut(self.redactor.redact(one_line(_first(text))), LINE_LIMIT)
+        return cut(self.redactor.redact(one_line(_first(text, LINE_LIMIT))), LINE_LIMIT)
 
     def block(self, text: str) -> str:
-        return cut(self.whole(_first(text)), BLOCK_LIMIT)
+        if text not in self.blocks:
+            self.blocks[text] = cut(self.whole(_first(text, BLOCK_LIMIT)), BLOCK_LIMIT)
+        return self.blocks[text]
 
     def whole(self, text: str) -> str:
         return self.redactor.redact(clean(text))

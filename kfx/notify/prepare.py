@@ -14,7 +14,7 @@ from kfx.errors import KfxError
 from kfx.notify.channel import Channel, channel_class
 from kfx.notify.deliver import REASON_LIMIT, Delivery, Parcel
 from kfx.notify.memory import Memory, recall
-from kfx.notify.message import Message, compose, digest
+from kfx.notify.message import Message, addressed, digest
 from kfx.notify.notification import Notification
 from kfx.notify.request import Answer
 from kfx.notify.rules import Decision, decide
@@ -64,11 +64,14 @@ def prepare(
     ]
 
 
-def parcel(one: Prepared, situation: Situation, redactor: Redactor, memory: Memory | None) -> Parcel | Delivery:
+def parcel(
+    one: Prepared, happened: Message, situation: Situation, redactor: Redactor, memory: Memory | None
+) -> Parcel | Delivery:
     """Renders a prepared notification.
 
     Args:
         one: A notification with a channel.
+        happened: What happened, in no notification's words.
         situation: What is known of the run.
         redactor: Knows every secret that was looked up.
         memory: Where to remember what was sent; None to remember nothing.
@@ -77,10 +80,10 @@ def parcel(one: Prepared, situation: Situation, redactor: Redactor, memory: Memo
         The parcel, or the delivery that failed because the message could not be rendered.
     """
     assert one.channel is not None  # noqa: S101 - the caller sorted the others out
+    thread = f"threads/{digest(situation.key, one.identity)}.json"
+    remembered, _ = recall(memory if one.channel.threaded else None, thread)
+    message = own(one, happened, redactor, remembered)
     try:
-        thread = _thread_key(one, situation)
-        remembered, _ = recall(memory if one.channel.threaded else None, thread)
-        message = composed(one, situation, redactor, remembered)
         request = one.channel.render(message)
     except Exception as error:  # noqa: BLE001 - a channel's own fault must not take the others down
         text = str(error) if isinstance(error, KfxError) else f"{type(error).__name__}: {error}"
@@ -91,17 +94,17 @@ def parcel(one: Prepared, situation: Situation, redactor: Redactor, memory: Memo
     return Parcel(one.kind, one.name, request, one.channel.judge, marks.before, marks.after)
 
 
-def composed(one: Prepared, situation: Situation, redactor: Redactor, remembered: Mapping[str, Any]) -> Message:
+def own(one: Prepared, happened: Message, redactor: Redactor, remembered: Mapping[str, Any]) -> Message:
     """Returns the message of a prepared notification."""
     notification = one.notification or Notification(kind="console")
-    heard = replace(situation, notes=(*situation.notes, one.note)) if one.note else situation
-    return compose(
-        heard,
+    return addressed(
+        happened,
         redactor,
         name=notification.name,
         text=notification.message,
         severity=notification.severity,
         identity=one.identity,
+        note=one.note,
         remembered=remembered,
     )
 
@@ -127,10 +130,6 @@ class _Marks:
         except KfxError as error:
             return f"A retry of this task would send it again: {error}"
         return ""
-
-
-def _thread_key(one: Prepared, situation: Situation) -> str:
-    return f"threads/{digest(situation.key, one.identity)}.json"
 
 
 def _read(item: Notification | Mapping[str, Any], index: int, situation: Situation) -> Prepared:

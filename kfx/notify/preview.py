@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from kfx.errors import KfxError, UsageError
 from kfx.notify.http import HttpRequest
+from kfx.notify.message import compose
 from kfx.notify.notification import Notification
-from kfx.notify.prepare import Prepared, composed
+from kfx.notify.prepare import Prepared, own
 from kfx.notify.request import Request
 from kfx.notify.rules import decide
 from kfx.notify.situation import Situation
@@ -69,12 +70,13 @@ def preview(notifications: Sequence[Notification], situation: Situation) -> list
         UsageError: A notification cannot be rendered.
     """
     decisions = decide(notifications, situation)
+    happened = compose(situation, Redactor())
     made = []
     for index, (notification, decision) in enumerate(zip(notifications, decisions, strict=True)):
         channel, secrets = notification.open(look_up=_stand_in)
         redactor = Redactor(secrets)
         prepared = Prepared(notification.kind, notification.name, index, None, notification, channel)
-        request = channel.render(composed(prepared, situation, Redactor(), {}))
+        request = channel.render(own(prepared, happened, redactor, {}))
         verdict = "would be sent" if decision.send else f"would not be sent: {decision.reason}"
         heading = redactor.redact(f"{notification.label}: {_where(request)}({verdict})")
         content = redactor.redact(request.preview().decode("utf-8", "replace")).encode()

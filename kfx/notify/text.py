@@ -46,25 +46,28 @@ def cut(text: str, limit: int, cost: Callable[[str], int] | None = None) -> str:
     Returns:
         The text itself when it fits, else its beginning and a note such as "… (1200 more characters)".
     """
-    weigh = cost or (lambda _: 1)
-    if sum(map(weigh, text)) <= limit:
+    if (len(text) if cost is None else sum(map(cost, text))) <= limit:
         return text
     note = f"… ({len(text)} more characters)"  # as long as the real note or longer
     room = limit - len(note)
     if room <= 0:
         note, room = "…"[:limit], limit - 1
-    kept = used = 0
-    for character in text:
-        used += weigh(character)
-        if used > room:
-            break
-        kept += 1
-    head = text[:kept]
+    head = text[:room] if cost is None else _fitting(text, room, cost)
     at_word = max(head.rfind(" "), head.rfind("\n"))
-    if at_word > kept * 2 // 3:
+    if at_word > len(head) * 2 // 3:
         head = head[:at_word]
     head = head.rstrip()
     return head + (note if len(note) < 2 else f"… ({len(text) - len(head)} more characters)")
+
+
+def _fitting(text: str, room: int, cost: Callable[[str], int]) -> str:
+    used = kept = 0
+    for character in text:
+        used += cost(character)
+        if used > room:
+            break
+        kept += 1
+    return text[:kept]
 
 
 def tail(text: str, limit: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kfx.notify.message import Message, compose
+from kfx.notify.message import Message, addressed, compose
 from kfx.notify.situation import Phase, Situation
 from kfx.outcome import Outcome
 from kfx.runs.run import Run, Task
@@ -35,7 +35,8 @@ def situation(state: str = "FAILED", run: Run | None = None, phase: Phase = "end
 
 def message(state: str = "FAILED", run: Run | None = None, text: str = "", phase: Phase = "ended") -> Message:
     """The message about it."""
-    return compose(situation(state, run, phase), Redactor(), name="ops", text=text, severity="error")
+    happened = compose(situation(state, run, phase), Redactor())
+    return addressed(happened, Redactor(), name="ops", text=text, severity="error")
 
 
 def hostile_message(times: int = 400) -> Message:
@@ -45,7 +46,13 @@ def hostile_message(times: int = 400) -> Message:
         id=HOSTILE,
         pipeline=HOSTILE,
         tasks=tuple(
-            Task(f"{index}{HOSTILE}", "failed", error=long, log_tail=long, metrics={f"{index}{HOSTILE}": long})
+            Task(
+                f"{index}{HOSTILE}",
+                "failed",
+                error=long,
+                log_tail=f"{long}\nlast line",
+                metrics={f"{index}{HOSTILE}": long},
+            )
             for index in range(60)
         ),
         started_at=NOW - 200,
@@ -53,4 +60,5 @@ def hostile_message(times: int = 400) -> Message:
     )
     outcome = Outcome.read({"state": "FAILED", "error": {"message": long}, "pipelineJobResourceName": HOSTILE})
     notes = (long,) * 20
-    return compose(Situation(outcome, run=run, now=NOW, notes=notes), Redactor(), name=long, text=long)
+    happened = compose(Situation(outcome, run=run, now=NOW, notes=notes), Redactor())
+    return addressed(happened, Redactor(), name=long, text=long)

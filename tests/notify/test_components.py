@@ -163,7 +163,7 @@ def test_a_literal_token_is_not_used(slack: SlackDouble, tmp_path: Path) -> None
 def test_decrypt_fn_is_applied_in_the_step(slack: SlackDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A function of the image decrypts what the reference holds."""
     (tmp_path / "team_crypto.py").write_text("def undo(text):\n    return text[::-1]\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("TEST_TOKEN", TOKEN[::-1])
     status = STATUSES["vertex failed"][0]
     done = execute(

@@ -17,7 +17,7 @@ import pytest
 
 from kfx.notify import formats
 from kfx.notify.channels.slack import blocks
-from kfx.notify.message import compose
+from kfx.notify.message import addressed, compose
 from kfx.notify.situation import Situation
 from kfx.outcome import Outcome
 from kfx.runs import local
@@ -93,12 +93,8 @@ def test_the_message_is_the_golden_one(case: str, monkeypatch: pytest.MonkeyPatc
     outcome = Outcome.read(status(platform, word))
     with on(platform, failing, monkeypatch, tmp_path):
         found = find(outcome)
-    message = compose(
-        Situation(outcome, run=found.run, now=NOW, notes=found.notes),
-        Redactor(),
-        text="Ask #ml for help.",
-        severity="info",
-    )
+    happened = compose(Situation(outcome, run=found.run, now=NOW, notes=found.notes), Redactor())
+    message = addressed(happened, Redactor(), text="Ask #ml for help.")
     slack = json.dumps(blocks(message), indent=1, ensure_ascii=False)
     made = f"{formats.plain(message)}\n=== Markdown\n{formats.markdown(message)}\n=== Slack\n{slack}\n"
     path = GOLDEN / f"{case}.txt"

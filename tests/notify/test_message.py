@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kfx.notify import formats
-from kfx.notify.message import compose
+from kfx.notify.message import addressed, compose
 from kfx.notify.situation import Situation, title
 from kfx.outcome import Outcome
 from kfx.runs.run import Run, Task
@@ -75,10 +75,11 @@ def test_a_start_is_told_without_duration_or_metrics() -> None:
 
 def test_the_same_message_has_the_same_id_and_another_state_another() -> None:
     """The id is the run's, state's and notification's, not the moment's."""
-    first, again = message(), compose(replace(situation(), now=NOW + 5), Redactor(), name="ops")
+    later = compose(replace(situation(), now=NOW + 5), Redactor())
+    first, again = message(), addressed(later, Redactor(), name="ops")
     assert first.id == again.id
     assert first.series == message("SUCCEEDED").series
-    assert len({first.id, message("SUCCEEDED").id, compose(situation(), Redactor(), name="dev").id}) == 3
+    assert len({first.id, message("SUCCEEDED").id, addressed(later, Redactor(), name="dev").id}) == 3
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,8 @@ def test_secrets_in_errors_are_redacted_even_when_coloured() -> None:
     run = failed_run(
         error="login with can\x1b[1mary-value and xoxb-1234\x1b[0m567890-abcdefgh failed", log="canary-value"
     )
-    made = compose(situation(run=run), Redactor([Secret("canary-value")]), text="canary-value")
+    redactor = Redactor([Secret("canary-value")])
+    made = addressed(compose(situation(run=run), redactor), redactor, text="canary-value")
     for text in (formats.plain(made), formats.html(made), formats.markdown(made), repr(made)):
         assert "canary" not in text
         assert "xoxb" not in text
