@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import urllib.error
 import urllib.request
@@ -36,9 +35,14 @@ RUN echo about to fail && exit 7
 
 
 @pytest.fixture
-def engine(container_engine: str) -> Engine:
-    """The engine on this machine; `container_engine` skips the test where none answers."""
-    return find_engine(os.environ.get("KFX_TEST_ENGINE", ""))
+def engine(container_engine: str) -> Iterator[Engine]:
+    """The engine on this machine; `container_engine` skips the test where none answers. What a test built goes."""
+    found = find_engine(os.environ.get("KFX_TEST_ENGINE", ""))
+    yield found
+    command = [found.program, "images", "--format", "{{.Repository}}:{{.Tag}}"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    if names := [name for name in listed if re.search(r"/kfx-test(/|:|-sent:)", name)]:
+        subprocess.run([found.program, "rmi", "--force", *names], capture_output=True, check=True)
 
 
 @pytest.fixture
@@ -82,17 +86,3 @@ def registry() -> str:
 def name(registry: str) -> str:
     """A name no image had before."""
     return f"{registry}/kfx-test/{uuid.uuid4().hex}:1"
-
-
-@pytest.fixture(autouse=True)
-def _leave_no_test_images() -> Iterator[None]:
-    """Removes what a test built; a machine's disk is not a bin."""
-    yield
-    if not (found := shutil.which("docker") or shutil.which("podman")):
-        return
-    listed = subprocess.run(
-        [found, "images", "--format", "{{.Repository}}:{{.Tag}}"], capture_output=True, text=True, check=False
-    )
-    names = [line for line in listed.stdout.split() if re.search(r"/kfx-test(/|:|-sent:)", line)]
-    if names:
-        subprocess.run([found, "rmi", "--force", *names], capture_output=True, check=False)

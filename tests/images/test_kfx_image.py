@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 import kfx.components
 from kfx.images.build import Built, Request, build
-from kfx.images.engine import find_engine
+from kfx.images.engine import Engine, find_engine
 
 from ..conftest import REPOSITORY, absent
 
@@ -34,7 +35,21 @@ def image(request: pytest.FixtureRequest, container_engine: str) -> Built:
         build_args={"BASE": container_engine},
         options=tuple(os.environ.get("KFX_TEST_BUILD_ARGS", "").split()),
     )
-    return build(wanted, find_engine(os.environ.get("KFX_TEST_ENGINE", "")), print)
+    engine = find_engine(os.environ.get("KFX_TEST_ENGINE", ""))
+    made = build(wanted, engine, print)
+    _remove_older(engine, made)
+    return made
+
+
+def _remove_older(engine: Engine, made: Built) -> None:
+    """Takes the names off images of earlier content, so that every change does not leave an image behind."""
+    listed = subprocess.run(
+        [engine.program, "images", "--format", "{{.Repository}}:{{.Tag}}"], capture_output=True, text=True, check=True
+    )
+    kind = str(made.content).rpartition("-")[0]
+    for name in listed.stdout.split():
+        if re.fullmatch(rf"{re.escape(kind)}-[0-9a-f]{{12}}", name) and name != str(made.content):
+            subprocess.run([engine.program, "rmi", name], capture_output=True, check=True)
 
 
 @pytest.fixture(scope="module")
