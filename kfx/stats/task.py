@@ -58,11 +58,20 @@ def describe(
         memory_limit=memory.parse(memory_limit),
     )
     computed = generate(uri, options)
-    heading = title or source or str(dataset.metadata.get("source") or dataset.name or dataset.path)
+    heading = title or source or _title(dataset)
     written = artifact.write(computed, Path(statistics.path), heading)
+    # A browser shows a file of this name as a page and not as its source.
+    report.uri = f"{report.uri.removesuffix('.html')}.html"
     page = Path(report.path)
     page.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(written[artifact.REPORT], page)
     figures = artifact.metrics(computed)
     statistics.metadata.update({"source": heading, "engine": "arrow", **figures})
     return figures
+
+
+def _title(dataset: Any) -> str:
+    """What to call a data set that an earlier task made: where it came from, and which part of it this is."""
+    name = str(dataset.metadata.get("source") or dataset.name or dataset.path)
+    split = dataset.metadata.get("split", "")
+    return f"{name}, {split} split" if split else name
