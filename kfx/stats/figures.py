@@ -171,5 +171,8 @@ class Feature:
     values: Numbers | Words | None
     """The leaf values' figures; None for a struct."""
 
+    row: Valency | None = None
+    """Where lists are nested, how many leaf values a row holds; None where the only level says it."""
+
     notes: tuple[tuple[str, float | str], ...] = ()
     """What the proto has no field for: name and number or text, written as custom statistics."""

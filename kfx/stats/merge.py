@@ -97,7 +97,9 @@ def _feature(path: Path, parts: Sequence[Any], absent: int, options: StatsOption
         values, complete = _words([part for part in with_values if part.HasField("string_stats")], options)
         if not complete:
             notes["approximate"] = "distinct values and ranks: a shard did not keep all its values"
-    return Feature(path, kind, _levels(parts, absent, options), values, tuple(notes.items()))
+    row = _row(parts, absent, options)
+    deeper = _levels(parts, absent)
+    return Feature(path, kind, deeper or (row,), values, row if deeper else None, tuple(notes.items()))
 
 
 def _type(path: Path, parts: Sequence[Any]) -> FeatureType:
@@ -114,14 +116,14 @@ def _type(path: Path, parts: Sequence[Any]) -> FeatureType:
     return kind
 
 
-def _levels(parts: Sequence[Any], absent: int, options: StatsOptions) -> tuple[Valency, ...]:
+def _row(parts: Sequence[Any], absent: int, options: StatsOptions) -> Valency:
     commons = [_common(part) for part in parts]
     lengths = [bucket for part in parts for bucket in _kept(part, proto.MERGE_LENGTHS, _lengths(_common(part)))]
     ordered = _ordered(lengths) if lengths else None
     present = [common for common in commons if common.num_non_missing]
     flat = all(common.min_num_values == common.max_num_values == 1 for common in present)
     buckets = options.num_values_histogram_buckets
-    first = Valency(
+    return Valency(
         non_missing=sum(common.num_non_missing for common in commons),
         missing=sum(common.num_missing for common in commons) + absent,
         min=min((common.min_num_values for common in present), default=0),
@@ -130,14 +132,21 @@ def _levels(parts: Sequence[Any], absent: int, options: StatsOptions) -> tuple[V
         quantiles=() if ordered is None else quantile_buckets(ordered, buckets),
         outline=outline(ordered) if ordered is not None and options.mergeable and not flat else (),
     )
+
+
+def _levels(parts: Sequence[Any], absent: int) -> tuple[Valency, ...]:
+    """Merges the nesting levels, outermost first; there are none where lists are not nested."""
+    commons = [_common(part) for part in parts]
     depth = max(len(common.presence_and_valency_stats) for common in commons)
-    deeper = [_deeper([c.presence_and_valency_stats[at] for c in commons if len(c.presence_and_valency_stats) > at])
-              for at in range(1, depth)]  # fmt: skip
-    return (first, *deeper)
+    levels = [
+        _deeper([c.presence_and_valency_stats[at] for c in commons if len(c.presence_and_valency_stats) > at])
+        for at in range(depth)
+    ]
+    return (replace(levels[0], missing=levels[0].missing + absent), *levels[1:]) if levels else ()
 
 
 def _deeper(levels: Sequence[Any]) -> Valency:
-    """Merges a nesting level below the first; its histogram of lengths is not kept, so that it has none."""
+    """Merges a nesting level; its histogram of lengths is not kept, so that it has none."""
     present = [level for level in levels if level.num_non_missing]
     return Valency(
         non_missing=sum(level.num_non_missing for level in levels),

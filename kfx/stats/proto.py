@@ -18,8 +18,16 @@ MOST_MERGED_VALUES = 100_000
 MERGE_NUMBERS, MERGE_LENGTHS, MERGE_VALUES = "merge_numbers", "merge_lengths", "merge_values"
 """Names of the custom statistics that merging reads."""
 
-NON_UTF8 = "__BYTES_VALUE__"
-"""What TFDV writes in place of a value that is not UTF-8."""
+_LEAST_WEIGHT = 1.0  # TFDV's weighted_frequency_threshold: lighter values are not ranked
+
+NON_UTF8 = b"__BYTES_VALUE__"
+"""What TFDV ranks in place of values that are not UTF-8."""
+
+TOO_LONG = b"__LARGE_BYTES__"
+"""What TFDV ranks in place of very long values."""
+
+LONGEST_RANKED = 1024
+"""Bytes of the longest value that is ranked as it is."""
 
 
 def dataset(
@@ -54,7 +62,7 @@ def _fill_feature(target: Any, feature: Feature, options: StatsOptions) -> None:
     else:
         common = target.num_stats.common_stats
     common.SetInParent()
-    _fill_common(common, feature.valency)
+    _fill_common(common, feature.row or feature.valency[0], feature.valency)
     if isinstance(feature.values, Numbers):
         _fill_numbers(target.num_stats, feature.values)
     elif isinstance(feature.values, Words):
@@ -64,8 +72,7 @@ def _fill_feature(target: Any, feature: Feature, options: StatsOptions) -> None:
         _fill_merging(target, feature)
 
 
-def _fill_common(common: Any, levels: tuple[Valency, ...]) -> None:
-    first = levels[0]
+def _fill_common(common: Any, first: Valency, levels: tuple[Valency, ...]) -> None:
     common.num_non_missing = first.non_missing
     common.num_missing = first.missing
     common.tot_num_values = first.total
@@ -121,23 +128,26 @@ def _fill_words(stats: Any, words: Words, options: StatsOptions) -> None:
         stats.avg_length = words.total_bytes / words.count
     _fill_ranked(stats, words.ranked, options)
     if words.weighted is not None:
-        _fill_ranked(stats.weighted_string_stats, words.weighted, options)
+        heavy = [(value, weight) for value, weight in words.weighted if weight >= _LEAST_WEIGHT]
+        _fill_ranked(stats.weighted_string_stats, heavy, options)
 
 
 def _fill_ranked(stats: Any, ranked: Iterable[tuple[bytes, float]], options: StatsOptions) -> None:
     for rank, (value, count) in enumerate(ranked):
-        text = _text(value)
+        text = value.decode()
         if rank < options.num_top_values:
             stats.top_values.add(value=text, frequency=count)
         if rank < options.num_rank_histogram_buckets:
             stats.rank_histogram.buckets.add(low_rank=rank, high_rank=rank, sample_count=count, label=text)
 
 
-def _text(value: bytes) -> str:
+def is_text(value: bytes) -> bool:
+    """Says whether bytes are UTF-8."""
     try:
-        return value.decode()
+        value.decode()
     except UnicodeDecodeError:
-        return NON_UTF8
+        return False
+    return True
 
 
 def _fill_custom(target: Any, feature: Feature) -> None:
@@ -154,7 +164,7 @@ def _fill_custom(target: Any, feature: Feature) -> None:
 
 
 def _fill_merging(target: Any, feature: Feature) -> None:
-    first = feature.valency[0]
+    first = feature.row or feature.valency[0]
     if first.outline:
         _fill_histogram(target.custom_stats.add(name=MERGE_LENGTHS).histogram, "QUANTILES", first.outline)
     if isinstance(feature.values, Numbers) and feature.values.outline:
@@ -162,7 +172,7 @@ def _fill_merging(target: Any, feature: Feature) -> None:
     elif isinstance(feature.values, Words) and feature.values.ranked:
         buckets = target.custom_stats.add(name=MERGE_VALUES).rank_histogram.buckets
         for rank, (value, count) in enumerate(feature.values.ranked):
-            buckets.add(low_rank=rank, high_rank=rank, sample_count=count, label=_text(value))
+            buckets.add(low_rank=rank, high_rank=rank, sample_count=count, label=value.decode())
 
 
 def _fill_histogram(histogram: Any, kind: str, buckets: tuple[Bucket, ...]) -> None:

@@ -204,7 +204,10 @@ def test_damaged_files_are_named(tmp_path: Path, name: str, content: bytes, says
         ("", "source is empty"),
         ("no/such/file.csv", "There is no file 'no/such/file.csv'"),
         ("no/such/*.csv", "No file matches"),
-        ("s3://bucket/key", "'s3://bucket/key' has a scheme kfx does not read. It reads: bq, bq-query, file, gs, sklearn"),
+        (
+            "s3://bucket/key",
+            "'s3://bucket/key' has a scheme kfx does not read. It reads: bq, bq-query, file, gs, sklearn",
+        ),
         ("bq://project.table", "does not name a table. Write bq://project.dataset.table"),
         ("sklearn:nothing", "It has: breast_cancer, diabetes, digits, iris, wine"),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
 from kfx.stats.engines._buffers import Weights, is_valid, to_numpy
@@ -14,6 +14,7 @@ from kfx.stats.figures import Feature, FeatureType, Numbers, Valency, WeightedVa
 from kfx.stats.histograms import CountedValues, equal_width_buckets, outline, quantile_buckets
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pyarrow as pa
 
     from kfx.stats.options import StatsOptions
@@ -43,6 +44,8 @@ class FeatureColumn:
         self._flat = not self._levels
         if self._flat:
             self._levels.append(_Level(options))
+        # Where lists are nested, TFDV's common statistics count the leaf values of a row.
+        self._row = _Level(options) if len(self._levels) > 1 else None
         self._unit = unit(kind)
         self._type = _feature_type(path, kind)
         self._fields: list[FeatureColumn] = []
@@ -70,6 +73,8 @@ class FeatureColumn:
             weights = weights if weights is None or not array.null_count else weights[is_valid(array)]
             array = array.drop_null() if array.null_count else array
         else:
+            if self._row is not None and not self._again:
+                self._row.add_counts(leaf_counts(array, len(self._levels)), array, weights)
             for level in self._levels:
                 if not self._again:
                     level.add(array, weights)
@@ -107,7 +112,8 @@ class FeatureColumn:
                 notes.append(("quantile_rank_error", error))
         elif self._values is not None:
             values = self._values.finish()
-        own = Feature(self._path, self._type, valency, values, tuple(notes))
+        row = self._row.finish() if self._row is not None else None
+        own = Feature(self._path, self._type, valency, values, row, tuple(notes))
         return [own, *(feature for field in self._fields for feature in field.features())]
 
 
@@ -130,14 +136,25 @@ class _Level:
 
     def add(self, array: pa.Array, weights: Weights | None) -> None:
         """Takes in lists."""
-        import pyarrow.compute as pc
+        self.add_counts(list_lengths(array), array, weights)
 
+    def add_counts(self, counts: npt.NDArray[Any], array: pa.Array, weights: Weights | None) -> None:
+        """Takes in how many values each list holds.
+
+        Args:
+            counts: One a list, 0 for a missing one.
+            array: The lists, which say what is missing.
+            weights: How much each list counts.
+        """
+        import numpy as np
+
+        valid = is_valid(array)
         self._missing += array.null_count
-        for pair in pc.value_counts(pc.list_value_length(array).drop_null()).to_pylist():
-            self._lengths[pair["values"]] += pair["counts"]
+        for length, lists in zip(*np.unique(counts[valid], return_counts=True), strict=True):
+            self._lengths[int(length)] += int(lists)
         if weights is not None:
-            present = float(weights[is_valid(array)].sum())
-            self._weigh(present, float(weights.sum()) - present, float(_of_items(array, weights).sum()))
+            present = float(weights[valid].sum())
+            self._weigh(present, float(weights.sum()) - present, float((weights * counts).sum()))
 
     def _weigh(self, non_missing: float, missing: float, total: float) -> None:
         if self._weighted is not None:
@@ -170,10 +187,28 @@ class _Level:
 def _of_items(array: pa.Array, weights: Weights) -> Weights:
     """Returns the weight of each item of some lists: that of its list."""
     import numpy as np
+
+    return np.repeat(weights, list_lengths(array))
+
+
+def list_lengths(array: pa.Array) -> npt.NDArray[Any]:
+    """Returns how many items each list holds, 0 for a missing one."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    lengths = to_numpy(pc.fill_null(pc.list_value_length(array), 0))
-    return np.repeat(weights, lengths)
+    return to_numpy(pc.fill_null(pc.list_value_length(array).cast(pa.int64()), 0))
+
+
+def leaf_counts(array: pa.Array, depth: int) -> npt.NDArray[Any]:
+    """Returns how many leaf values each row of lists nested `depth` deep holds."""
+    import numpy as np
+
+    lengths = list_lengths(array)
+    if depth == 1:
+        return lengths
+    running = np.concatenate([[0], np.cumsum(leaf_counts(_plain(array.flatten()), depth - 1))])
+    ends = np.cumsum(lengths)
+    return np.asarray(running[ends] - running[ends - lengths])
 
 
 def _is_list(kind: pa.DataType) -> bool:

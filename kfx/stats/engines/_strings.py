@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from kfx.stats.engines._buffers import Weights, is_valid, to_arrow, to_numpy
 from kfx.stats.engines._partitions import Partitions
 from kfx.stats.figures import Words
-from kfx.stats.proto import MOST_MERGED_VALUES
+from kfx.stats.proto import LONGEST_RANKED, MOST_MERGED_VALUES, NON_UTF8, TOO_LONG, is_text
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -163,11 +163,13 @@ def describe(counted: pa.Table, options: StatsOptions) -> Words:
     if not counted.num_rows:
         return Words()
     lengths = pc.binary_length(counted["value"])
+    unique, total_bytes = counted.num_rows, pc.sum(pc.multiply(lengths, counted["count"])).as_py()
+    counted, invalid = _readable(counted)
     return Words(
         count=pc.sum(counted["count"]).as_py(),
-        unique=counted.num_rows,
-        total_bytes=pc.sum(pc.multiply(lengths, counted["count"])).as_py(),
-        invalid_utf8=_invalid(counted),
+        unique=unique,
+        total_bytes=total_bytes,
+        invalid_utf8=invalid,
         ranked=_ranked(counted, "count", kept(options)),
         weighted=_ranked(counted, "weight", kept(options)) if "weight" in counted.schema.names else None,
     )
@@ -236,15 +238,28 @@ def _ranked(counted: pa.Table, by: str, number: int) -> tuple[tuple[bytes, Any],
     return tuple(zip(best["value"].to_pylist(), best[by].to_pylist(), strict=True))
 
 
-def _invalid(counted: pa.Table) -> int:
-    """Counts the values that are not UTF-8, repeated ones each time."""
-    import pyarrow as pa
+def _readable(counted: pa.Table) -> tuple[pa.Table, int]:
+    """Puts TFDV's placeholders in place of values that are not UTF-8, and of very long ones, each under one count.
 
+    Returns:
+        The table, and how many values are not UTF-8.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    longest = pc.max(pc.binary_length(counted["value"])).as_py()
     try:
         counted["value"].cast(pa.large_string())
     except pa.ArrowInvalid:
-        if counted.num_rows == 1:
-            return int(counted["count"][0].as_py())
-        half = counted.num_rows // 2
-        return _invalid(counted.slice(0, half)) + _invalid(counted.slice(half))
-    return 0
+        all_text = False
+    else:
+        all_text = True
+    if all_text and longest <= LONGEST_RANKED:
+        return counted, 0
+    invalid, placed = 0, []
+    for value, count in zip(counted["value"].to_pylist(), counted["count"].to_pylist(), strict=True):
+        readable = all_text or is_text(value)
+        invalid += 0 if readable else count
+        placed.append((value if readable else NON_UTF8) if len(value) <= LONGEST_RANKED else TOO_LONG)
+    with_placeholders = counted.set_column(0, "value", pa.array(placed, pa.large_binary()))
+    return merged([with_placeholders, with_placeholders.slice(0, 0)]), invalid
