@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -180,7 +179,7 @@ def main() -> None:
                 for way, (python, script) in ways(options, path.suffix.lstrip(".")).items():
                     command = [python, "-c", script, str(path), scratch, options.memory_limit]
                     results = [measure(command) for _ in range(options.runs)]
-                    wall, peak = statistics.median(w for w, _ in results), max(p for _, p in results)
+                    wall, peak = float(np.median([w for w, _ in results])), max(p for _, p in results)
                     print(f"{path.name:<22}{way:<22}{wall:8.2f} s {peak:8.0f} MiB", flush=True)
                 if name not in TABLES:
                     break
