@@ -88,10 +88,12 @@ def announce(
     """
     if on_delivery_error not in ("warn", "fail"):
         raise UsageError(f"on_delivery_error is {on_delivery_error!r}; it must be warn or fail.")
-    memory, note = _memory(state_dir, message_path)
-    situation = _situation(Outcome.read(status), notifications, pipeline, run_id, phase, look_up_s)
-    situation = replace(situation, notes=(*situation.notes, note)) if note else situation
-    situation = _with_previous(situation, memory if state_dir else None)
+    where = state_dir or (str(Path(message_path).parent) if message_path else "")
+    memory = open_memory(where) if where else None
+    wanted = any(word in _NEED_PREVIOUS for item in notifications for word in _when(item))
+    situation = _situation(Outcome.read(status), pipeline, run_id, phase, look_up_s, want_previous=wanted)
+    if state_dir and memory is not None:
+        situation = _with_previous(situation, memory, wanted=wanted)
     message, deliveries = _tell(situation, notifications, decrypt_fn, memory, policy)
     announcement = Announcement(message, tuple(deliveries))
     for line in () if quiet else map(report.line, deliveries):
@@ -106,16 +108,10 @@ def announce(
 
 
 def _situation(
-    outcome: Outcome,
-    notifications: Sequence[Notification | Mapping[str, Any]],
-    pipeline: str,
-    run_id: str,
-    phase: Phase,
-    look_up_s: float,
+    outcome: Outcome, pipeline: str, run_id: str, phase: Phase, look_up_s: float, *, want_previous: bool
 ) -> Situation:
     """Finds the cause. A run whose outcome is unknown but one of whose tasks failed has failed."""
-    wanted = {word for item in notifications for word in _when(item)} & _NEED_PREVIOUS
-    found = find(outcome, run_id=run_id, want_previous=bool(wanted), budget_s=look_up_s)
+    found = find(outcome, run_id=run_id, want_previous=want_previous, budget_s=look_up_s)
     if outcome.state in ("running", "unknown") and found.run and found.run.failed_tasks:
         outcome = replace(outcome, state="failed")
     return Situation(
@@ -135,34 +131,25 @@ def _when(item: Notification | Mapping[str, Any]) -> list[str]:
     return [WHEN[word] for word in words or [] if isinstance(word, str) and word in WHEN]
 
 
-def _memory(state_dir: str, message_path: str) -> tuple[Memory | None, str]:
-    """Opens the memory; without one the message goes out all the same, and says that a retry would repeat it."""
-    where = state_dir or (str(Path(message_path).parent) if message_path else "")
-    if not where:
-        return None, ""
-    try:
-        return open_memory(where), ""
-    except KfxError as error:
-        return None, f"What is sent is not remembered: {error}"
-
-
-def _with_previous(situation: Situation, memory: Memory | None) -> Situation:
+def _with_previous(situation: Situation, memory: Memory, *, wanted: bool) -> Situation:
     """Reads how the pipeline's last run ended, and remembers this one's end for the next.
 
-    A retried exit task finds its own run's end there, and takes the one before it.
+    A retried exit task finds its own run's end there, and takes the one before it. A memory that fails is told where a
+    notification wanted it.
     """
     state = situation.outcome.state
-    if memory is None or situation.phase == "started" or not situation.key or state not in ("succeeded", "failed"):
+    if situation.phase == "started" or not situation.key or state not in ("succeeded", "failed"):
         return situation
     key = f"pipelines/{digest(situation.series)}.json"
-    last, _ = recall(memory, key)
+    last, why = recall(memory, key)
     before = last.get("before") if last.get("run") == situation.key else last.get("state")
     try:
         memory.write(key, {"run": situation.key, "state": state, "before": before, "time": moment(situation.now)})
     except KfxError as error:
-        return replace(situation, notes=(*situation.notes, f"This run's end is not remembered: {error}"))
+        why = str(error)
+    notes = (*situation.notes, f"The pipeline's last run is not known: {why}") if why and wanted else situation.notes
     known = before if before in ("succeeded", "failed") else None
-    return replace(situation, previous=situation.previous or known)
+    return replace(situation, previous=situation.previous or known, notes=notes)
 
 
 def _tell(

@@ -38,6 +38,22 @@ class Memory(ABC):
         """
 
 
+class NoMemory(Memory):
+    """A place that cannot be opened: nothing is remembered, and every write says why."""
+
+    def __init__(self, error: KfxError) -> None:
+        """Keeps the reason."""
+        self._error = error
+
+    def read(self, key: str) -> dict[str, Any] | None:  # noqa: ARG002 - refused whatever it is
+        """Refuses."""
+        raise self._error
+
+    def write(self, key: str, document: dict[str, Any]) -> None:  # noqa: ARG002
+        """Refuses."""
+        raise self._error
+
+
 class FolderMemory(Memory):
     """A folder."""
 
@@ -138,15 +154,14 @@ class FsspecMemory(Memory):
 
 
 def open_memory(where: str) -> Memory:
-    """Returns the memory at a path or URL; kfx's documents go into a folder `kfx-notify` under it.
-
-    Raises:
-        KfxError: There is no driver for the URL.
-    """
+    """Returns the memory at a path or URL; kfx's documents go into a folder `kfx-notify` under it."""
     place = f"{where.rstrip('/')}/{FOLDER}"
-    if where.startswith("gs://"):
-        return BucketMemory(place)
-    return FsspecMemory(place) if "://" in where else FolderMemory(Path(place))
+    try:
+        if where.startswith("gs://"):
+            return BucketMemory(place)
+        return FsspecMemory(place) if "://" in where else FolderMemory(Path(place))
+    except KfxError as error:
+        return NoMemory(error)
 
 
 def recall(memory: Memory | None, key: str) -> tuple[dict[str, Any], str]:

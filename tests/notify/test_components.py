@@ -19,6 +19,7 @@ from kfp.dsl import Artifact, Markdown, PipelineTaskFinalStatus
 from kfx import components
 
 from ..statuses import STATUSES
+from .http_double import Double, Reply
 from .mail_double import MailDouble
 from .slack_double import TOKEN, WEBHOOK_PATH, SlackDouble
 
@@ -202,6 +203,49 @@ def test_notify_tells_all_in_its_list(slack: SlackDouble, mail: MailDouble, tmp_
     assert "nightly failed in project 123" in done.stdout
     assert (len(slack.messages), len(mail.envelopes)) == (1, 1)
     assert "console only success suppressed" in done.stdout
+
+
+ONE_CHANNEL: dict[str, dict[str, Any]] = {
+    "notify_webhook": {
+        "url": "{url}/hook",
+        "bearer_token": "env:TEST_TOKEN",
+        "override_body": {"s": "{{ run.state }}"},
+    },
+    "notify_teams": {"webhook": "env:TEST_URL"},
+    "notify_pagerduty": {"routing_key": "env:TEST_TOKEN", "server": "{url}"},
+    "notify_git": {"repo": "o/r", "issue": "7", "token": "env:TEST_TOKEN", "server": "{url}"},
+}
+
+
+@pytest.mark.parametrize("name", ONE_CHANNEL)
+@pytest.mark.parametrize("state", ["vertex failed", "oss complete", "null error"])
+def test_every_one_channel_component_tells_and_can_be_silent_on_success(
+    name: str, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Executed as a container would, each sends one request about a failure, and on_failure_only silences a success."""
+    with Double(lambda _: Reply(201, b"{}")) as double:
+        monkeypatch.setenv("TEST_URL", double.url + "/teams")
+        given = {
+            key: value.replace("{url}", double.url) if isinstance(value, str) else value
+            for key, value in ONE_CHANNEL[name].items()
+        }
+        component = getattr(components, name)
+        done = execute(component, tmp_path, status=STATUSES[state][0], on_failure_only=True, **given)
+        assert done.returncode == 0, done.stderr
+        assert len(double.received) == (0 if state == "oss complete" else 1), done.stdout
+    [delivery] = json.loads((tmp_path / "report").read_text())["deliveries"]
+    assert delivery["status"] == ("suppressed" if state == "oss complete" else "sent")
+    assert "canary" not in done.stdout + done.stderr
+
+
+def test_notify_started_tells_those_who_asked(slack: SlackDouble, tmp_path: Path) -> None:
+    """An ordinary task without a final status; a notification without running is left out."""
+    hook = {"kind": "slack", "secret_params": {"webhook": "env:TEST_HOOK"}}
+    notifications = [{**hook, "when": ["running"]}, {**hook, "when": ["error"]}]
+    done = execute(components.notify_started, tmp_path, notifications=notifications, run_name="nightly")
+    assert done.returncode == 0, done.stderr
+    [posted] = slack.messages
+    assert "nightly started" in posted["blocks"][0]["text"]["text"]
 
 
 @pytest.fixture

@@ -67,9 +67,13 @@ def test_a_memory_that_fails_silences_nothing(tmp_path: Path) -> None:
         [told] = announce(status("FAILED"), [CONSOLE], state_dir=str(tmp_path / "file")).deliveries
         assert told.status == "sent"
         assert "A retry of this task would send it again" in told.reason
-    told_all = announce(status("FAILED"), [CONSOLE], state_dir="nosuchstore://x")
-    assert told_all.deliveries[0].status == "sent"
-    assert "What is sent is not remembered" in told_all.report
+    [told] = announce(status("FAILED"), [CONSOLE], state_dir="nosuchstore://x").deliveries
+    assert told.status == "sent"
+    assert "A retry of this task would send it again: There is no driver for nosuchstore://" in told.reason
+    both = {**CONSOLE, "when": ["error", "recovered"]}
+    assert (
+        "The pipeline's last run is not known" in announce(status("FAILED"), [both], state_dir="nosuchstore://x").report
+    )
 
 
 def test_a_mark_that_is_no_json_counts_as_none(tmp_path: Path) -> None:
