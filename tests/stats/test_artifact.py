@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
+from kfp import dsl
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from kfx.cli.stats import stats as command
@@ -72,10 +73,9 @@ def test_metrics(table: Path) -> None:
     }  # fmt: skip
 
 
-def outputs(folder: Path) -> tuple[SimpleNamespace, SimpleNamespace]:
-    return SimpleNamespace(path=str(folder / "s" / "statistics"), metadata={}), SimpleNamespace(
-        path=str(folder / "r" / "report"), metadata={}
-    )
+def outputs(folder: Path) -> tuple[dsl.Artifact, dsl.HTML]:
+    """The component's outputs as kfp's executor makes them."""
+    return dsl.Artifact(uri=str(folder / "s" / "statistics")), dsl.HTML(uri=str(folder / "r" / "report"))
 
 
 def test_component_takes_a_dataset_of_any_name(table: Path, tmp_path: Path) -> None:
@@ -85,6 +85,7 @@ def test_component_takes_a_dataset_of_any_name(table: Path, tmp_path: Path) -> N
     figures = describe("", dataset, statistics, report)
     assert figures["num_examples"] == 3
     assert {path.name for path in Path(statistics.path).iterdir()} == FILES
+    assert Path(report.path).name == "report.html"
     assert Path(report.path).read_bytes() == (Path(statistics.path) / "report.html").read_bytes()
 
 
@@ -120,7 +121,7 @@ def test_component_runs_in_a_local_pipeline(table: Path, tmp_path: Path) -> None
     assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = (tmp_path / "root").glob("*/statistics-gen")
     assert read(folder / "statistics").datasets[0].num_examples == 3
-    assert (folder / "report").read_text().startswith("<!doctype html>")
+    assert (folder / "report.html").read_text().startswith("<!doctype html>")
 
 
 def test_component_function(table: Path, tmp_path: Path) -> None:
