@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Iterator
@@ -26,9 +27,19 @@ def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[GoogleDouble]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory without settings in the environment."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty working directory without settings in the environment; what a command exports there goes with it.
+
+    Components take their image when they are imported, so that is done before a command names another one.
+    """
+    importlib.import_module("kfx.components")
+    before = dict(os.environ)
     monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith(("KFX_", "BASE_KFX_", "GOOGLE_CLOUD_"))]:
-        monkeypatch.delenv(name)
-    return tmp_path
+    for name in before:
+        if name.startswith(("KFX_", "BASE_KFX_", "GOOGLE_CLOUD_")) and not name.startswith(
+            ("KFX_TEST_", "KFX_REQUIRE_")
+        ):
+            del os.environ[name]
+    yield tmp_path
+    os.environ.clear()
+    os.environ.update(before)
