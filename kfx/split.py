@@ -1,7 +1,7 @@
 """Splits a table into train, validation and test rows: exact, disjoint, the same for the same seed.
 
 The table is read once, batch by batch, into a temporary Arrow file while its rows are counted; then every row gets its
-split, and the Arrow file is dealt out into three Parquet files. Memory is one byte a row plus one batch (with a
+split, and the Arrow file is dealt out into three Parquet files. Memory is one byte a row plus a few batches (with a
 stratify column, five bytes a row), so a table larger than memory splits as well. The temporary file is compressed
 (LZ4) and stands beside the first output.
 
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 _NAMES = ("train", "validation", "test")
+
+_GROUP_ROWS = 1 << 17  # least rows of a Parquet row group, but for the last
 
 
 @dataclass(frozen=True)
@@ -214,14 +217,27 @@ def _deal(spool: Path, assignment: npt.NDArray[np.uint8], paths: Sequence[Path])
         with contextlib.ExitStack() as stack:
             reader = stack.enter_context(pa.ipc.open_file(stack.enter_context(pa.memory_map(str(spool)))))
             writers = [stack.enter_context(pq.ParquetWriter(str(path), reader.schema)) for path in beside]
+            pending: list[list[pa.RecordBatch]] = [[] for _ in writers]
             for batch, split_of in _with_rows(reader, assignment):
                 for split, writer in enumerate(writers):
-                    writer.write_batch(batch.filter(pa.array(split_of == split)))
+                    pending[split].append(batch.filter(pa.array(split_of == split)))
+                    _write(writer, pending[split], _GROUP_ROWS)
+            for writer, rest in zip(writers, pending, strict=True):
+                _write(writer, rest, 1)
         for written, path in zip(beside, paths, strict=True):
             written.replace(path)
     finally:
         for path in beside:
             path.unlink(missing_ok=True)
+
+
+def _write(writer: pq.ParquetWriter, pending: list[pa.RecordBatch], least: int) -> None:
+    """Writes the pending rows as one row group once there are enough; small groups read slowly."""
+    import pyarrow as pa
+
+    if sum(batch.num_rows for batch in pending) >= least:
+        writer.write_table(pa.Table.from_batches(pending))
+        pending.clear()
 
 
 def _with_rows(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from kfx.errors import UsageError
 from kfx.split import Fractions, allot, assign, split_table
+from kfx.stats.sources import open_source
 
 SPLITS = ("train", "validation", "test")
 
@@ -183,3 +184,18 @@ def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
     """The generator takes none."""
     with pytest.raises(UsageError, match="The seed is -1"):
         split_table(str(tmp_path), ["a", "b", "c"], seed=-1)
+
+
+def test_small_batches_make_large_row_groups(tmp_path: Path) -> None:
+    """A text file gives many batches; they do not leave as many row groups."""
+    source = tmp_path / "t.csv"
+    source.write_text("id,note\n" + "".join(f"{number},{'x' * 40}\n" for number in range(200_000)))
+    batches = list(open_source(str(source)).batches())
+    (tmp_path / "out").mkdir()
+
+    tables = split(source, tmp_path / "out")
+
+    groups = [pq.read_metadata(tmp_path / "out" / name).num_row_groups for name in SPLITS]
+    assert len(batches) > 4
+    assert groups == [2, 1, 1]
+    assert sorted(value for each in tables for value in each["id"].to_pylist()) == list(range(200_000))
