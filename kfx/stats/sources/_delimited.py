@@ -98,17 +98,17 @@ class DelimitedFiles:
             column_types=dict(self._types), include_columns=wanted, null_values=[""], strings_can_be_null=True
         )
 
-        def parsed(block: bytes) -> pa.Table | Exception:
+        def parsed(block: memoryview) -> pa.Table | Exception:
             read = pacsv.ReadOptions(column_names=names, use_threads=False, block_size=len(block) + 1)
             try:
-                return pacsv.read_csv(pa.BufferReader(block), read, parse, convert)
+                return pacsv.read_csv(pa.BufferReader(pa.py_buffer(block)), read, parse, convert)
             except pa.ArrowInvalid as error:
                 # Only blank lines hold no row, which Arrow calls an empty file.
-                return error if block.strip() else pa.table({name: pa.nulls(0) for name in wanted or names})
+                return error if bytes(block).strip() else pa.table({name: pa.nulls(0) for name in wanted or names})
 
         return parsed
 
-    def _body(self, path: str, stream: Any) -> Iterator[bytes]:
+    def _body(self, path: str, stream: Any) -> Iterator[memoryview]:
         """Yields the blocks after the header."""
         import pyarrow as pa
 
@@ -135,8 +135,8 @@ class DelimitedFiles:
 
     def _first_types(self, path: str, names: Sequence[str]) -> dict[str, pa.DataType]:
         with self._open(path) as stream:
-            block = next(self._body(path, stream), b"")
-        if not block:
+            block = next(self._body(path, stream), None)
+        if block is None:
             return {}
         parsed = self._parser(names, names)(block)
         if isinstance(parsed, Exception):

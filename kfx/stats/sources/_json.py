@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kfx.errors import UsageError
 from kfx.stats.sources._blocks import blocks, in_parallel
@@ -70,9 +70,9 @@ class JsonFiles:
         unexpected = "infer" if schema is None else "ignore"
         options = pajson.ParseOptions(explicit_schema=schema, unexpected_field_behavior=unexpected)
 
-        def parsed(block: bytes) -> pa.Table:
+        def parsed(block: memoryview) -> pa.Table:
             read = pajson.ReadOptions(use_threads=False, block_size=len(block) + 1)
-            return pajson.read_json(pa.BufferReader(block), read, options)
+            return pajson.read_json(pa.BufferReader(pa.py_buffer(block)), read, options)
 
         try:
             with self.file_system.open_input_stream(path, compression=self.codecs[path]) as stream:
@@ -81,6 +81,6 @@ class JsonFiles:
             raise UsageError(f"{path} cannot be read as JSON lines: {error}") from error
 
 
-def _with_objects(pieces: Iterator[Any]) -> Iterator[bytes]:
+def _with_objects(pieces: Iterator[memoryview]) -> Iterator[memoryview]:
     """Leaves out blocks of blank lines, which Arrow calls an empty file."""
-    return (piece for piece in pieces if piece.strip())
+    return (piece for piece in pieces if bytes(piece).strip())
