@@ -74,11 +74,11 @@ def _run(reference: str, given: Given) -> KfpRun:
 
     compiled = submission.compile_given(reference, given)
     values = submission.values(compiled, given)
-    spec.check_images(compiled.spec, values, emulated=submission.emulated(given))
     name = given.display_name or new_job_id(given.job_id or given.pipeline_name or compiled.name, datetime.now())
     root = given.pipeline_root or ""
     own = {"pipeline_root": root, "service_account": given.service_account or "", "job_id": name}
     parameters, notes = submission.parameters(compiled, values, own)
+    spec.check_images(compiled.spec, values, emulated=submission.emulated(given))
     for note in notes:
         click.echo(f"Note: {note}", err=True)
     return KfpRun(

@@ -85,7 +85,6 @@ def _job(reference: str, given: Given) -> Job:
     compiled = submission.compile_given(reference, given)
     values = submission.values(compiled, given)
     spec.check_platforms(compiled.platforms)
-    spec.check_images(compiled.spec, values, emulated=submission.emulated(given))
     job = jobs.Job(
         spec=compiled.spec,
         project=_needed(given.project, "project"),
@@ -101,6 +100,7 @@ def _job(reference: str, given: Given) -> Job:
     )
     job.check()
     submission.parameters(compiled, values, _own(job, given.network or "", given))
+    spec.check_images(compiled.spec, values, emulated=submission.emulated(given))
     if given.experiment:
         experiment.check_name(given.experiment)
     network = given.network and vertex.full_network(given.network, job.project, given.api_endpoint or "")

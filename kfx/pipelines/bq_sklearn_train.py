@@ -11,6 +11,7 @@ Google's own op (`kfx submit bq_sklearn_train:google_mail`; Vertex only, at most
 called.
 """
 
+import math
 import re
 import runpy
 import sys
@@ -173,6 +174,7 @@ def check_parameters(values: Mapping[str, Any], spec: Mapping[str, Any]) -> List
             f"The dataset's location is {values['location']!r} and the region {values['region']!r}; they must agree."
         )
     _check_recipients(values["recipients"], spec)
+    _check_fractions({**_defaults(spec), **values})
     if values.get("smtp_password"):
         check_reference(values["smtp_password"])
     runner = values.get("beam_runner", _DIRECT[0])
@@ -181,6 +183,18 @@ def check_parameters(values: Mapping[str, Any], spec: Mapping[str, Any]) -> List
     if runner == _DATAFLOW:
         return ["The statistics are computed in their own task; no Dataflow job is started."]
     return []
+
+
+def _defaults(spec: Mapping[str, Any]) -> Dict[str, Any]:
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    return {name: given["defaultValue"] for name, given in parameters.items() if "defaultValue" in given}
+
+
+def _check_fractions(values: Mapping[str, Any]) -> None:
+    fractions = {name: values[name] for name in ("training_fraction", "validation_fraction", "test_fraction")}
+    if min(fractions.values()) < 0 or not math.isclose(sum(fractions.values()), 1, abs_tol=1e-9):
+        given = ", ".join(f"{name} {value:g}" for name, value in fractions.items())
+        raise UsageError(f"The fractions must be 0 or more and add up to 1, and they are: {given}.")
 
 
 def _check_recipients(recipients: List[str], spec: Mapping[str, Any]) -> None:

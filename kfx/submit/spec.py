@@ -93,7 +93,10 @@ def check_images(spec: Mapping[str, Any], values: Mapping[str, Any], *, emulated
     for name, item in spec["root"].get("inputDefinitions", {}).get("parameters", {}).items():
         value = values.get(name, item.get("defaultValue"))
         if isinstance(value, str) and refused.match(value):
-            raise UsageError(f"{name} is {value}, which no cluster can pull. Give --{name.replace('_', '-')} IMAGE.")
+            raise UsageError(
+                f"{name} is {value}, which no cluster can pull. Give --{name.replace('_', '-')} IMAGE, or name the kfx "
+                "image (--image, BASE_KFX_IMAGE) if it stands beside that one."
+            )
     executors = _executors(spec)
     for component, item in spec.get("components", {}).items():
         image = executors.get(item.get("executorLabel", ""), {}).get("container", {}).get("image", "")

@@ -172,6 +172,8 @@ def test_no_secret_is_in_the_yaml(compiled: Pipeline) -> None:
         ({"bq_source": "bq://my-project"}, "must be bq://project.dataset.table"),
         ({"location": "US"}, "The dataset's location is 'US' and the region 'europe-west4'; they must agree"),
         ({"beam_runner": "DataflowRuner"}, "'DataflowRuner' must be one of: direct, DirectRunner, DataflowRunner"),
+        ({"training_fraction": 0.9}, "add up to 1, and they are: training_fraction 0.9"),
+        ({"test_fraction": -0.1, "training_fraction": 1.0}, "test_fraction -0.1"),
         ({"recipients": []}, "one or more mail addresses"),
         ({"recipients": ["nobody"]}, "'nobody'"),
         ({"smtp_password": "hunter2"}, "A secret is given by reference"),

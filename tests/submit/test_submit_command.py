@@ -141,6 +141,7 @@ def test_a_compiled_file_is_sent_as_it_is(project: Path, google: GoogleDouble) -
     ("arguments", "message"),
     [
         (["hello.py", *RUN], "needs a value for: name. Add -p name=<text>"),
+        (["hello.py", *RUN, "--image=localhost/kfx:0"], "needs a value for: name. Add -p name=<text>"),
         (["hello.py", *RUN, "-p", "nam=x"], "no parameter 'nam'. Did you mean 'name'?"),
         (["hello.py", *RUN, "--nam", "x"], "There is no option --nam. Did you mean --name?"),
         (["hello.py", *RUN, "--name", "x", "--labl", "a=b"], "There is no option --labl. Did you mean --label?"),
