@@ -8,8 +8,9 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 py
   $(name) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $(name))))
 VENV ?= .venv
 BIN := $(VENV)/bin
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes --no-annotate
 
-.PHONY: help run test lint type bench docs image clean
+.PHONY: help run test lint type bench docs lock image clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +34,13 @@ bench: $(VENV)/.test  ## Measure: benchmarks/*.py
 
 docs: $(VENV)/.test  ## Write the reference page and type stub from the components
 	@$(BIN)/python docs/generate.py
+
+lock: $(VENV)/.test  ## Lock the images' packages again after a change to pyproject.toml
+	@$(LOCK) pyproject.toml --extra gcp --extra sklearn --extra tfdv --constraint constraints.txt -o requirements.txt
+	@$(LOCK) pyproject.toml --extra gcp --extra sklearn --constraint constraints.txt --constraint requirements.txt \
+	  -o requirements-slim.txt
+	@echo 'setuptools>=77' | $(LOCK) - -o requirements-build.txt
+	@$(LOCK) trainer/pyproject.toml --extra gcp --constraint constraints.txt -o trainer/requirements.txt
 
 image: $(VENV)/.run  ## Build the base image, targets full and slim
 	@$(BIN)/kfx build --target full
