@@ -62,25 +62,33 @@ def _credentials() -> tuple[Any, str | None]:
     return found
 
 
-def storage_client(client: Any) -> Any:
-    """Returns a client of the Storage Read API, or None where rows must come over the slower REST API.
+def has_storage_api() -> bool:
+    """Whether rows can come over the Storage Read API; over the slower REST API otherwise.
 
-    That is so without google-cloud-bigquery-storage, and on an emulator whose gRPC address
+    They cannot without google-cloud-bigquery-storage, nor from an emulator whose gRPC address
     `BIGQUERY_STORAGE_EMULATOR_HOST` does not name.
-
-    Raises:
-        UsageError: That address is not on this machine: rows would cross the network in the clear.
     """
     try:
-        from google.cloud.bigquery_storage_v1 import BigQueryReadClient
+        import google.cloud.bigquery_storage_v1  # noqa: F401
     except ImportError:
-        return None
+        return False
+    return bool(os.environ.get(STORAGE_EMULATOR)) or not os.environ.get(EMULATOR)
+
+
+def storage_client(client: Any) -> Any:
+    """Returns a client of the Storage Read API with the credentials of a BigQuery client.
+
+    Raises:
+        UsageError: The emulator's address is not on this machine: rows would cross the network in the clear.
+    """
+    from google.cloud.bigquery_storage_v1 import BigQueryReadClient
+    from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
+
     read_client: Any = BigQueryReadClient  # its constructor has no types
     emulator = os.environ.get(STORAGE_EMULATOR)
     if not emulator:
-        return None if os.environ.get(EMULATOR) else read_client(credentials=client._credentials)  # noqa: SLF001
+        return read_client(credentials=client._credentials)  # noqa: SLF001 - the client has no other way to give them
     import grpc  # type: ignore[import-untyped]
-    from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 
     is_loopback(f"http://{emulator}")
     return read_client(transport=BigQueryReadGrpcTransport(channel=grpc.insecure_channel(emulator)))

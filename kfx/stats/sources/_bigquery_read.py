@@ -10,7 +10,7 @@ from queue import Full, Queue
 from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
-from kfx.stats.sources._bigquery import refusals, retry, storage_client
+from kfx.stats.sources._bigquery import has_storage_api, refusals, retry, storage_client
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,8 +27,11 @@ class Reading:
     uri: str
     """The table or query in messages."""
 
+    fields: Sequence[Any]
+    """The google.cloud.bigquery.SchemaField of each column to read."""
+
     columns: Sequence[str]
-    """Columns to read; a stream carries only these."""
+    """Their names in the order wanted; only these travel."""
 
     row_filter: str = ""
     """SQL condition BigQuery applies before it sends rows; empty for all rows."""
@@ -37,8 +40,8 @@ class Reading:
     """Whether rows must come in the order they are stored in: one stream instead of several."""
 
 
-def read(client: Any, table: Any, reading: Reading) -> Iterator[pa.RecordBatch]:
-    """Yields the rows of a google.cloud.bigquery.Table.
+def read(client: Any, reference: Any, reading: Reading) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of a google.cloud.bigquery.TableReference.
 
     Batches come from each stream in turn, so that the order depends on BigQuery's streams only, not on their speed.
 
@@ -47,31 +50,29 @@ def read(client: Any, table: Any, reading: Reading) -> Iterator[pa.RecordBatch]:
         PermanentError: No permission, or credentials have expired.
         TransientError: BigQuery does not answer.
     """
-    reference = table.reference
-    # The Storage Read API knows no partition decorator.
-    reader = None if "$" in reference.table_id else storage_client(client)
     with refusals(reading.uri, client.project):
-        if reader is None:
-            yield from _pages(client, table, reading)
+        # The Storage Read API knows no partition decorator.
+        if "$" in reference.table_id or not has_storage_api():
+            yield from _pages(client, reference, reading)
             return
+        reader = storage_client(client)
         try:
             yield from _streams(reader, client.project, reference, reading)
         finally:
             reader.transport.close()
 
 
-def _pages(client: Any, table: Any, reading: Reading) -> Iterator[pa.RecordBatch]:
+def _pages(client: Any, reference: Any, reading: Reading) -> Iterator[pa.RecordBatch]:
     if reading.row_filter:
         raise UsageError(
             f"The row filter of {reading.uri} needs the Storage Read API, which takes "
             "google-cloud-bigquery-storage and a table without a partition decorator. Use bq-query:SELECT ... WHERE."
         )
-    by_name = {column.name: column for column in table.schema}
-    chosen = [by_name[name] for name in reading.columns]
-    yield from client.list_rows(table, selected_fields=chosen, retry=retry()).to_arrow_iterable()
+    yield from client.list_rows(reference, selected_fields=reading.fields, retry=retry()).to_arrow_iterable()
 
 
 def _streams(reader: Any, project: str, reference: Any, reading: Reading) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
     from google.cloud.bigquery_storage_v1 import types
 
     compression = types.ArrowSerializationOptions(
@@ -86,18 +87,18 @@ def _streams(reader: Any, project: str, reference: Any, reading: Reading) -> Ite
     session = reader.create_read_session(
         parent=f"projects/{project}", read_session=wanted, max_stream_count=1 if reading.ordered else _STREAMS
     )
-    names = [stream.name for stream in session.streams]
-    if names:
-        yield from _in_turn(reader, names)
+    if session.streams:
+        schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
+        yield from _in_turn(reader, [stream.name for stream in session.streams], schema)
 
 
-def _in_turn(reader: Any, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _in_turn(reader: Any, names: Sequence[str], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """Reads every stream in a thread of its own and yields a batch of each in turn until all are at their end."""
     stop = threading.Event()
     queues: list[Queue[Any]] = [Queue(_AHEAD) for _ in names]
     with ThreadPoolExecutor(len(names)) as pool:
         for name, queue in zip(names, queues, strict=True):
-            pool.submit(_fill, reader, name, queue, stop)
+            pool.submit(_fill, reader, name, schema, queue, stop)
         try:
             open_queues = queues
             while open_queues:
@@ -114,12 +115,15 @@ def _in_turn(reader: Any, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
             stop.set()
 
 
-def _fill(reader: Any, name: str, queue: Queue[Any], stop: threading.Event) -> None:
+def _fill(reader: Any, name: str, schema: pa.Schema, queue: Queue[Any], stop: threading.Event) -> None:
     """Puts a stream's batches into its queue, then None; an error instead when it fails."""
+    import pyarrow as pa
+
     try:
-        # ReadRowsStream starts again where it was when the connection breaks.
-        for page in reader.read_rows(name).rows().pages:
-            if not _put(queue, page.to_arrow(), stop):
+        # Google's ReadRowsStream starts again where it was when the connection breaks.
+        for answer in reader.read_rows(name):
+            rows = pa.py_buffer(answer.arrow_record_batch.serialized_record_batch)
+            if not _put(queue, pa.ipc.read_record_batch(rows, schema), stop):
                 return
         _put(queue, None, stop)
     except BaseException as error:  # noqa: BLE001 - raised again by the thread that reads

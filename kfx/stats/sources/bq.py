@@ -50,7 +50,8 @@ def open_uri(uri: str) -> BigQueryTable:
         table = client.get_table(name, retry=retry())
     if table.table_type in {"VIEW", "MATERIALIZED_VIEW"}:
         raise UsageError(f"{uri!r} is a view, which only a query reads. Write bq-query: and a SELECT from `{name}`.")
-    return BigQueryTable(uri, client, table, match["where"] or "")
+    # The answer need not repeat a partition decorator, so what is read is what was asked for.
+    return BigQueryTable(uri, client, table, type(table.reference).from_string(name), match["where"] or "")
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,9 @@ class BigQueryTable:
 
     table: Any = field(repr=False)
     """The google.cloud.bigquery.Table, with its schema."""
+
+    reference: Any = field(repr=False)
+    """The google.cloud.bigquery.TableReference to read, partition decorator included."""
 
     row_filter: str = ""
     """SQL condition on the rows; empty for all."""
@@ -88,21 +92,27 @@ class BigQueryTable:
         only = [column for column in self.table.schema if column.name in wanted]
         schema = pick(arrow_schema(self.uri, only), wanted)
         rows = 0
-        for batch in read(self.client, self.table, Reading(repr(self.uri), wanted, self.row_filter, self.ordered)):
+        reading = Reading(repr(self.uri), only, wanted, self.row_filter, self.ordered)
+        for batch in read(self.client, self.reference, reading):
             rows += batch.num_rows
             yield as_schema(batch, schema)
         self._check_count(rows)
 
+    @property
+    def counted_rows(self) -> int | None:
+        """Rows that must come at least, where BigQuery knows: not for a condition, a partition, an external table."""
+        if self.row_filter or "$" in self.reference.table_id or self.table.table_type == "EXTERNAL":
+            return None
+        rows: int | None = self.table.num_rows
+        return rows
+
     def _check_count(self, rows: int) -> None:
         """Raises TransientError when rows are missing: never statistics of half a table."""
-        expected = self.table.num_rows
-        # A condition or a partition has no known count, and neither has an external table.
-        if self.row_filter or expected is None or "$" in self.table.table_id or self.table.table_type == "EXTERNAL":
-            return
-        if rows == expected:
+        expected = self.counted_rows
+        # More may come: rows in the streaming buffer are read but not counted yet.
+        if expected is None or rows >= expected:
             return
         with refusals(repr(self.uri), self.client.project):
-            now = self.client.get_table(self.table.reference, retry=retry())
-        # Rows in the streaming buffer are read but not counted, and a table may change while it is read.
-        if now.modified == self.table.modified and not (now.streaming_buffer and rows > expected):
+            now = self.client.get_table(self.reference, retry=retry())
+        if now.modified == self.table.modified:  # else rows were deleted while others were read
             raise TransientError(f"{rows:,} of the {expected:,} rows of {self.uri!r} were read. Try again.")

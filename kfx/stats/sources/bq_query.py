@@ -20,10 +20,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kfx.errors import UsageError
-from kfx.stats.sources._bigquery import connect, refusals, retry
-from kfx.stats.sources._bigquery_types import arrow_schema
-from kfx.stats.sources._columns import check_columns, unique_names
+from kfx.errors import TransientError, UsageError
+from kfx.stats.sources._bigquery import connect, has_storage_api, refusals, retry
+from kfx.stats.sources._bigquery_types import arrow_schema, as_schema
+from kfx.stats.sources._columns import check_columns, pick, unique_names
 from kfx.stats.sources.bq import BigQueryTable
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = "KFX_BIGQUERY_MAX_BYTES"
 _DEFAULT_MAX_BYTES = "100GiB"
+_SMALL_ROWS = 10_000  # a read session takes a second to open and a role of its own; a page of rows takes neither
 
 _SETTING = re.compile(r"\s*(project|location|max_bytes)\s*=\s*([^;]*?)\s*;")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]i)?B?$")
@@ -90,29 +91,48 @@ class QueryResult:
     max_bytes: int
     """Bytes the query may be billed for; BigQuery fails one that would take more, at no cost."""
 
-    _results: list[BigQueryTable] = field(default_factory=list, repr=False)
+    _jobs: list[Any] = field(default_factory=list, repr=False)
 
     def schema(self) -> pa.Schema:
         """Returns the result's columns; the query has not run for it."""
         return self.columns
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yields the result's rows, in order where the query has an ORDER BY; see `Source.batches`."""
-        check_columns(self.uri, self.columns.names, columns)
-        if not self._results:
-            self._results.append(self._run())
-        yield from self._results[0].batches(columns)
+        """Yields the result's rows, in order where the query has an ORDER BY; see `Source.batches`.
 
-    def _run(self) -> BigQueryTable:
+        Raises:
+            TransientError: Fewer rows came than the result has.
+        """
+        check_columns(self.uri, self.columns.names, columns)
+        with refusals(_short(self.sql), self.client.project):
+            if not self._jobs:
+                self._jobs.append(self._run())
+            result = self._jobs[0].result(retry=retry())
+            # The result is a temporary table of BigQuery's, kept for a day.
+            stored = None
+            if result.total_rows > _SMALL_ROWS and has_storage_api():
+                stored = self.client.get_table(self._jobs[0].destination, retry=retry())
+        if stored is None:
+            yield from self._pages(result, pick(self.columns, columns))
+            return
+        ordered = bool(_ORDER_BY.search(self.sql))
+        table = BigQueryTable(self.uri, self.client, stored, self._jobs[0].destination, ordered=ordered)
+        yield from table.batches(columns)
+
+    def _run(self) -> Any:
         from google.cloud import bigquery
 
+        config = bigquery.QueryJobConfig(maximum_bytes_billed=self.max_bytes)
+        return self.client.query(self.sql, job_config=config, retry=retry())
+
+    def _pages(self, result: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        rows = 0
         with refusals(_short(self.sql), self.client.project):
-            config = bigquery.QueryJobConfig(maximum_bytes_billed=self.max_bytes)
-            job = self.client.query(self.sql, job_config=config, retry=retry())
-            job.result()
-            # The result is a temporary table of BigQuery's, kept for a day.
-            table = self.client.get_table(job.destination, retry=retry())
-        return BigQueryTable(self.uri, self.client, table, ordered=bool(_ORDER_BY.search(self.sql)))
+            for batch in result.to_arrow_iterable():
+                rows += batch.num_rows
+                yield as_schema(batch, schema)
+        if rows != result.total_rows:
+            raise TransientError(f"{rows:,} of the {result.total_rows:,} rows of {_short(self.sql)} came. Try again.")
 
 
 def _parse(uri: str) -> tuple[dict[str, str], str]:

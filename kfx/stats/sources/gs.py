@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from kfx.errors import MissingExtraError, UsageError
+from kfx.errors import MissingExtraError, PermanentError, UsageError
+from kfx.gcp import LOGIN
 from kfx.stats.sources import Source
 from kfx.stats.sources._formats import open_files
 
@@ -17,36 +21,69 @@ def open_uri(uri: str) -> Source:
     """Opens one object, every object that matches a glob, or every object below a prefix.
 
     Raises:
-        UsageError: Nothing matches, access is refused, or an object is empty or of no known format.
+        UsageError: Nothing matches, the bucket does not exist, or an object is empty or of no known format.
+        PermanentError: No permission, or no valid credentials.
+        MissingExtraError: gcsfs is not installed.
+    """
+    import pyarrow.fs as pafs
+
+    files = bucket_files()
+    with refusals(uri):
+        found = _matches(files, uri)
+    if not found:
+        raise UsageError(f"No object matches {uri!r}.")
+    return open_files(uri, pafs.PyFileSystem(pafs.FSSpecHandler(files)), found)
+
+
+def bucket_files() -> Any:
+    """Returns the gcsfs file system of the caller's buckets.
+
+    Raises:
         MissingExtraError: gcsfs is not installed.
     """
     try:
         # The plain JSON API. gcsfs' newer default class asks a gRPC service for each bucket's kind first, which no
         # emulator answers and which needs a permission that reading does not.
         from gcsfs.core import GCSFileSystem
-        from gcsfs.retry import HttpError
     except ImportError as error:
         raise MissingExtraError("gs:// sources", "gcp") from error
-    import pyarrow.fs as pafs
-
     anonymous = {"token": "anon"} if os.environ.get("STORAGE_EMULATOR_HOST") else {}
-    bucket_file_system = GCSFileSystem(skip_instance_cache=True, **anonymous)
+    return GCSFileSystem(skip_instance_cache=True, **anonymous)
+
+
+@contextmanager
+def refusals(uri: str) -> Iterator[None]:
+    """Turns what Cloud Storage refuses inside the block into a sentence about the URI, with the way out."""
+    from gcsfs.retry import HttpError
+    from google.auth.exceptions import GoogleAuthError
+
     try:
-        found = _matches(bucket_file_system, uri)
-    except (OSError, HttpError) as error:
-        raise UsageError(f"{uri!r} cannot be listed: {error}") from error
-    if not found:
-        raise UsageError(f"No object matches {uri!r}.")
-    return open_files(uri, pafs.PyFileSystem(pafs.FSSpecHandler(bucket_file_system)), found)
+        yield
+    except FileNotFoundError as error:
+        bucket = uri.removeprefix("gs://").split("/", 1)[0]
+        raise UsageError(f"{uri!r} cannot be read: there is no bucket {bucket!r} ({error}).") from error
+    except (OSError, HttpError, GoogleAuthError) as error:
+        raise _refusal(uri, error) from error
 
 
-def _matches(file_system: object, uri: str) -> list[str]:
+def _refusal(uri: str, error: Exception) -> PermanentError:
+    # gcsfs gives some refusals as HttpError with a code and others as OSError with the server's words only.
+    code = str(getattr(error, "code", ""))
+    text = str(error)
+    if code == "401" or "Invalid Credentials" in text or "Anonymous caller" in text or "RefreshError" in repr(error):
+        return PermanentError(f"Cloud Storage takes no credentials for {uri!r}: {text} Sign in: {LOGIN}")
+    if code == "403" or text.startswith("Forbidden"):
+        return PermanentError(f"You may not read {uri!r}: it takes roles/storage.objectViewer on the bucket ({text}).")
+    return PermanentError(f"Cloud Storage cannot read {uri!r}: {text}")
+
+
+def _matches(files: Any, uri: str) -> list[str]:
     path = uri.removeprefix("gs://")
     if glob.has_magic(path):
-        found = file_system.glob(path)  # type: ignore[attr-defined]
+        found = files.glob(path)
     elif path.endswith("/"):
-        found = file_system.find(path)  # type: ignore[attr-defined]
+        found = files.find(path)
     else:
-        return [path] if file_system.exists(path) else []  # type: ignore[attr-defined]
+        return [path] if files.exists(path) else []
     # Spark and others leave _SUCCESS, _metadata and .crc objects beside the data.
     return sorted(name for name in found if not name.rsplit("/", 1)[-1].startswith((".", "_")) and name[-1] != "/")
