@@ -122,10 +122,10 @@ def refusals(what: str, project: str) -> Iterator[None]:
 def refusal(what: str, project: str, error: Exception) -> KfxError:
     """Returns the error that says what BigQuery refused and the way out."""
     from google.api_core import exceptions as api
-    from google.auth.exceptions import RefreshError
+    from google.auth.exceptions import GoogleAuthError, TransportError
 
     said = _REQUEST.sub("", getattr(error, "message", None) or str(error))
-    if isinstance(error, (RefreshError, api.Unauthorized)):
+    if isinstance(error, (GoogleAuthError, api.Unauthorized)) and not isinstance(error, TransportError):
         return PermanentError(f"Google refused the credentials for {what}: {said} They may have expired. "
                               f"Sign in again: {LOGIN}")  # fmt: skip
     if isinstance(error, api.NotFound):
