@@ -98,8 +98,8 @@ def labels(frame: pd.DataFrame, label: str, like: npt.NDArray[Any] | None = None
     missing = np.flatnonzero(column.isna().to_numpy())
     if missing.size:
         raise LabelMissingError(
-            f"{missing.size} of {len(column)} rows have no value in the label column {label!r} (the first is row "
-            f"{missing[0] + 1}). Remove those rows."
+            f"{missing.size} of the {len(column)} rows of this split have no value in the label column {label!r} (the "
+            f"first is row {missing[0] + 1}). Remove those rows."
         )
     if like is not None:
         return _labels_like(column, label, like)

@@ -17,7 +17,7 @@ import sklearn
 
 import trainer
 from trainer.columns import decide, features, labels
-from trainer.errors import EmptySplitError, FitError, SingleClassError, UsageError
+from trainer.errors import EmptySplitError, FitError, LabelNotClassError, SingleClassError, UsageError
 from trainer.evaluation import Scores, measure
 from trainer.model import build, check
 from trainer.storage import METRICS_FILE, MODEL_FILE, store
@@ -25,6 +25,9 @@ from trainer.tables import check_format, read_table
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
+
+_FEWEST_ROWS_TO_TELL = 20
+"""Training rows from which on a label with more than half as many values is taken for no class."""
 
 
 @dataclass(frozen=True)
@@ -103,16 +106,27 @@ def train_model(settings: TrainingSettings) -> TrainingReport:
             raise EmptySplitError(f"The {split} split has no rows. Give it a larger fraction, or more data.")
     columns = decide(frames["train"], settings.label, settings.exclude_columns)
     truth = labels(frames["train"], settings.label)
-    if len(np.unique(truth)) < 2:
-        raise SingleClassError(
-            f"All {len(truth)} training rows have {settings.label} = {truth[0]!s}: there is nothing to learn."
-        )
+    _check_classes(truth, settings.label)
     model = build(settings.model_kind, settings.hyperparameters, columns, settings.seed)
     _fit(model, features(frames["train"], columns), truth)
     scores = {split: measure(model, frame, settings.label, split) for split, frame in frames.items()}
     report = TrainingReport(scores, _describe(model, settings), dict(columns.kinds))
     _save(model, report, settings)
     return report
+
+
+def _check_classes(truth: Any, label: str) -> None:
+    """Refuses a label that has one value, or nearly as many values as rows: an id, a free text, a measure."""
+    classes = len(np.unique(truth))
+    if classes < 2:
+        raise SingleClassError(
+            f"All {len(truth)} training rows have {label} = {truth[0]!s}: there is nothing to learn."
+        )
+    if len(truth) >= _FEWEST_ROWS_TO_TELL and classes > len(truth) / 2:
+        raise LabelNotClassError(
+            f"The label column {label!r} has {classes} different values in {len(truth)} training rows: it tells rows "
+            "apart, not classes. Choose another label."
+        )
 
 
 def _fit(model: Pipeline, table: Any, truth: Any) -> None:

@@ -143,12 +143,13 @@ def drop(rows: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
             lambda rows: [{**row, "fate": "lost"} for row in rows],
             "SingleClassError: All 240 training rows have fate = lost",
         ),
-        (lambda rows: [{**row, "fate": None} if n == 6 else row for n, row in enumerate(rows)], "(the first is row 7)"),
+        (lambda rows: [{**row, "fate": None} if n == 6 else row for n, row in enumerate(rows)], "first is row 7)"),
+        (lambda rows: [{**row, "fate": f"id{n}"} for n, row in enumerate(rows)], "has 240 different values in 240"),
         (lambda rows: [{**row, "fate": n / 7} for n, row in enumerate(rows)], "LabelNotClassError"),
         (lambda rows: [{"fate": row["fate"]} for row in rows], "no column beside the label"),
         (lambda rows: [{**row, "age": "inf"} for row in rows], "'age' holds infinity"),
     ],
-    ids=["no label", "one class", "label missing", "label is a measure", "no feature", "infinity"],
+    ids=["no label", "one class", "label missing", "label is an id", "label is a measure", "no feature", "infinity"],
 )
 def test_each_unusable_table_has_its_own_error(
     run: Run, passengers: Rows, table: Writer, tmp_path: Path, spoil: Callable[..., Any], sentence: str
