@@ -195,3 +195,17 @@ def test_rows_do_not_cross_the_network_in_the_clear(refusing: Refusing, monkeypa
     refusing.answers = [(200, TABLE, "")]
     with pytest.raises(UsageError, match="must start with https"):
         list(open_source("bq://p.d.t").batches())
+
+
+def test_types_without_a_value_to_read(refusing: Refusing) -> None:
+    """GEOGRAPHY is text, RANGE its two ends; INTERVAL is refused by name with the query that turns it into text."""
+    fields: list[dict[str, Any]] = [
+        {"name": "g", "type": "GEOGRAPHY"},
+        {"name": "r", "type": "RANGE", "rangeElementType": {"type": "DATE"}},
+    ]
+    refusing.answers = [(200, {**TABLE, "schema": {"fields": fields}}, "")]
+    kinds = [str(kind) for kind in open_source("bq://p.d.t").schema().types]
+    assert kinds == ["string", "struct<start: date32[day], end: date32[day]>"]
+    fields.append({"name": "gap", "type": "INTERVAL"})
+    with pytest.raises(UsageError, match=r"Column 'gap' .* has the type INTERVAL.*CAST\(gap AS STRING\) AS gap"):
+        open_source("bq://p.d.t").schema()
