@@ -180,7 +180,8 @@ def _facts(situation: Situation) -> dict[str, str]:
         state = "unknown"  # the exit task runs because the run has ended, whatever the platform says
     return {
         "Pipeline": situation.name,
-        "Run": situation.run_id or (situation.run.id if situation.run else "") or outcome.job_id,
+        # A placeholder's id is a number; the platform's own is what its pages show.
+        "Run": (situation.run.id if situation.run else "") or situation.run_id or outcome.job_id,
         "Outcome": f"{state}{code}",
         "Duration": duration(took) if took is not None else "",
         "Project": outcome.project,

@@ -116,6 +116,8 @@ def _make(with_google_mail: bool) -> Any:
                 username=smtp_username,
                 password=smtp_password,
                 sender=sender,
+                run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
+                state_dir=dsl.PIPELINE_ROOT_PLACEHOLDER,
             )
         told.set_caching_options(False)
         # The table may have other rows tomorrow under the same name: nothing here may come from a cache.

@@ -43,7 +43,12 @@ def sklearn_train(
         notifications: Who is told how the run ended: a list of notifications, such as
             {"kind": "slack", "when": ["error"], "secret_params": {"webhook": "env:SLACK_WEBHOOK"}}.
     """
-    told = notify(notifications=notifications)
+    told = notify(
+        notifications=notifications,
+        # Who was told what is remembered beside all runs: nobody is told twice, and a recovery is known as one.
+        run_id=dsl.PIPELINE_JOB_ID_PLACEHOLDER,
+        state_dir=dsl.PIPELINE_ROOT_PLACEHOLDER,
+    )
     told.set_caching_options(False)
     with dsl.ExitHandler(told, name="train"):
         split = train_test_split(
