@@ -113,6 +113,7 @@ def _in_turn(reader: Any, names: Sequence[str], schema: pa.Schema) -> Iterator[p
                 open_queues = still_open
         finally:
             stop.set()
+            reader.transport.close()  # ends what the threads wait for when reading stops early
 
 
 def _fill(reader: Any, name: str, schema: pa.Schema, queue: Queue[Any], stop: threading.Event) -> None:
