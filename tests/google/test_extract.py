@@ -13,6 +13,8 @@ from kfx.errors import KfxError, PermanentError, TransientError, UsageError
 from kfx.stats.extract import extract_parquet, extracted
 from kfx.stats.sources import open_source
 from tests.google.extracting import Extracting, serving
+from tests.google.refusing import Refusing
+from tests.google.refusing import serving as refusing
 
 ROWS = pa.table({"i": list(range(10)), "many": [[i, i] for i in range(10)], "one": [{"a": i} for i in range(10)]})
 TABLE = "bq://proj.data.wide"
@@ -107,3 +109,17 @@ def test_the_emulator_takes_the_job_as_it_is(
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", job.emulator)
     with pytest.raises(KfxError, match="BQEMU_GCS_LOCAL_ROOT"):
         extract_parquet(TABLE, f"gs://{bucket.name}/out")
+
+
+def test_the_job_runs_where_the_table_is(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table's own location goes with the job; a bucket elsewhere is refused in BigQuery's words."""
+    said = "Cannot read and write in different locations: source: EU, destination: US"
+    table = {"tableReference": {"projectId": "p", "datasetId": "d", "tableId": "t"}, "location": "EU", "type": "TABLE"}
+    with refusing(Refusing()) as double:
+        double.answers = [(200, table, ""), (400, said, "invalid")]
+        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", double.url)
+        with pytest.raises(UsageError, match=said):
+            extract_parquet("bq://p.d.t$20260101", f"gs://{bucket.name}/out")
+    body = double.requests[-1][2]
+    assert body["jobReference"]["location"] == "EU"
+    assert body["configuration"]["extract"]["sourceTable"]["tableId"] == "t$20260101"

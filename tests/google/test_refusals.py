@@ -155,14 +155,17 @@ def test_bignumeric_partitions_and_lost_rows_over_rest(refusing: Refusing) -> No
 
 
 @pytest.fixture
-def no_read_session(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A Storage Read API that opens no session for want of permission."""
+def no_read_session(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
+    """A Storage Read API that opens no session for want of permission, and the requests it got."""
     require_module("google.cloud.bigquery_storage_v1")
     import grpc
 
+    requests: list[bytes] = []
+
     class Denying(grpc.GenericRpcHandler):
         def service(self, _details: Any) -> Any:
-            def deny(_request: bytes, context: Any) -> bytes:
+            def deny(request: bytes, context: Any) -> bytes:
+                requests.append(request)
                 context.abort(
                     grpc.StatusCode.PERMISSION_DENIED,
                     "request failed: the user does not have 'bigquery.readsessions.create' permission for "
@@ -177,15 +180,31 @@ def no_read_session(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     monkeypatch.setenv("BIGQUERY_STORAGE_EMULATOR_HOST", f"127.0.0.1:{port}")
-    yield
+    yield requests
     server.stop(None)
 
 
-def test_a_refused_read_session_names_its_role(refusing: Refusing, no_read_session: None) -> None:
-    """The role that opens read sessions is another than the one that reads tables."""
+def test_a_refused_read_session_names_its_role(refusing: Refusing, no_read_session: list[bytes]) -> None:
+    """The role that opens read sessions is another than the one that reads tables, and is needed where it is billed."""
     refusing.answers = [(200, TABLE, "")]
     with pytest.raises(PermanentError, match=r"it takes roles/bigquery\.readSessionUser on project mine"):
         list(open_source("bq://p.d.t").batches())
+
+
+def test_what_a_read_session_asks_for(refusing: Refusing, no_read_session: list[bytes]) -> None:
+    """Columns and condition are in the request; the caller's project is billed for another's table; streams are many."""
+    from google.cloud.bigquery_storage_v1 import types
+
+    refusing.answers = [(200, TABLE, "")]
+    with pytest.raises(PermanentError):
+        list(open_source("bq://p.d.t?where=i > 1").batches(["big"]))
+    asked = types.CreateReadSessionRequest.deserialize(no_read_session[0])
+    assert asked.parent == "projects/mine"
+    assert asked.max_stream_count > 1
+    assert asked.read_session.table == "projects/p/datasets/d/tables/t"
+    assert asked.read_session.data_format == types.DataFormat.ARROW
+    assert list(asked.read_session.read_options.selected_fields) == ["big"]
+    assert asked.read_session.read_options.row_restriction == "i > 1"
 
 
 def test_rows_do_not_cross_the_network_in_the_clear(refusing: Refusing, monkeypatch: pytest.MonkeyPatch) -> None:
