@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from kfx.cli._completion import pipelines
+
 
 @click.command("compile")
-@click.argument("pipeline")
+@click.argument("pipeline", shell_complete=pipelines)
 @click.option(
     "-o", "--output", "path", type=click.Path(dir_okay=False, path_type=Path), required=True, help="YAML file."
 )

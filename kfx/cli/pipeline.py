@@ -112,6 +112,8 @@ def resolve(reference: str) -> Pipeline:
         return compile_component(_pick(_import(f"kfx.pipelines.{name}"), function or name, reference), reference)
     if Path(target).suffix == ".py":
         return compile_component(_pick(_import_file(Path(target)), function, reference), reference)
+    if Path(target).is_file() or "/" in target:
+        raise UsageError(f"{target} is no pipeline file. Give a .py file, a compiled .yaml file, or a module's name.")
     if function or "." in target:
         return compile_component(_pick(_import(target), function, reference), reference)
     near = difflib.get_close_matches(target, known, n=1)

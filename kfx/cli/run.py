@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kfx.cli._completion import pipelines
 from kfx.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@click.argument("pipeline")
+@click.argument("pipeline", shell_complete=pipelines)
 @click.option(
     "-p", "--parameter", "texts", metavar="NAME=VALUE", multiple=True, help="A pipeline parameter; repeat it."
 )

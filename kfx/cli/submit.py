@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kfx.cli import _submission as submission
+from kfx.cli._completion import pipelines
 from kfx.cli._submission import Given
 from kfx.errors import UsageError
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     options_metavar="",
 )
-@click.argument("pipeline", metavar="PIPELINE [OPTIONS] [--PARAMETER VALUE]...")
+@click.argument("pipeline", metavar="PIPELINE [OPTIONS] [--PARAMETER VALUE]...", shell_complete=pipelines)
 @functools.partial(functools.reduce, lambda command, option: option(command), reversed(submission.OPTIONS))
 @click.pass_context
 def submit(ctx: click.Context, /, pipeline: str, **options: Any) -> None:

@@ -51,6 +51,14 @@ def test_completion_knows_the_commands(tmp_path: Path) -> None:
     assert {"run", "compile", "submit", "list", "stats"} <= words
 
 
+def test_completion_knows_the_pipelines(tmp_path: Path) -> None:
+    """After `kfx run` it lists kfx's pipelines, and asks the shell for files where none fits."""
+    done = kfx(cwd=tmp_path, _KFX_COMPLETE="bash_complete", COMP_WORDS="kfx run skl", COMP_CWORD="2")
+    assert done.stdout.split() == ["plain,sklearn_train"]
+    done = kfx(cwd=tmp_path, _KFX_COMPLETE="bash_complete", COMP_WORDS="kfx run mine", COMP_CWORD="2")
+    assert done.stdout.split() == ["file,mine"]
+
+
 def test_list_describes_pipelines_and_components(tmp_path: Path) -> None:
     """`kfx list` names every pipeline and component with its first docstring line."""
     done = kfx("list", "--output", "json", cwd=tmp_path)
@@ -90,6 +98,7 @@ def test_wrong_input_exits_2_and_leaves_nothing(tmp_path: Path) -> None:
         (["run", f"{PIPELINES}:slow", "-p", "seconds=soon"], "takes an integer, not 'soon'"),
         (["compile", f"{PIPELINES}:chain", "-o", "p.txt"], "must end in .yaml"),
         (["compile", "nowhere.py", "-o", "p.yaml"], "There is no file nowhere.py"),
+        (["run", "../beans.csv"], "../beans.csv is no pipeline file"),
     ):
         done = kfx(*arguments, cwd=tmp_path)
         assert done.returncode == 2, done.stderr
