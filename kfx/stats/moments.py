@@ -57,10 +57,10 @@ def moments(values: npt.NDArray[Any], weights: npt.NDArray[Any] | None = None) -
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         if weights is None:
             count = float(len(values))
-            mean = float(np.add.reduce(values, dtype=np.float64) / count)
+            mean = float(values.sum(dtype=np.float64) / count)
         else:
-            count = float(np.add.reduce(weights, dtype=np.float64))
-            mean = float(np.add.reduce(values * weights, dtype=np.float64) / count) if count else 0.0
+            count = float(weights.sum(dtype=np.float64))
+            mean = float((values * weights).sum(dtype=np.float64) / count) if count else 0.0
         squares = 0.0
         for start in range(0, len(values), _BLOCK):
             deviations = np.subtract(values[start : start + _BLOCK], mean, dtype=np.float64)
@@ -68,5 +68,5 @@ def moments(values: npt.NDArray[Any], weights: npt.NDArray[Any] | None = None) -
             if weights is not None:
                 deviations *= weights[start : start + _BLOCK]
             # Not np.dot: BLAS would start threads of its own beside ours.
-            squares += float(np.add.reduce(deviations))
+            squares += float(deviations.sum())
     return Moments(count, mean, squares)
