@@ -7,6 +7,7 @@ that is too little, in a temporary Parquet file.
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -38,11 +39,18 @@ def compute(source: Source, options: StatsOptions, progress: Progress) -> statis
 
     The first data set is the whole table; slices follow in the order of their names.
     """
-    from tensorflow_metadata.proto.v0 import statistics_pb2
-
+    # Reading starts without these; importing them meanwhile saves a tenth of a second.
+    threading.Thread(target=_import_late_modules, daemon=True).start()
     with columnar(source, options, progress) as table:
         datasets = _Computation(table, options, progress).run()
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
     return statistics_pb2.DatasetFeatureStatisticsList(datasets=datasets)
+
+
+def _import_late_modules() -> None:
+    for name in ("pyarrow.compute", "tensorflow_metadata.proto.v0.statistics_pb2"):
+        importlib.import_module(name)
 
 
 class _Computation:
