@@ -61,8 +61,8 @@ def bigquery_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[s
         "BIGQUERY_STORAGE_EMULATOR_HOST": f"127.0.0.1:{grpc}",
         "GOOGLE_CLOUD_PROJECT": PROJECT,
     }
-    process.terminate()
-    process.wait(30)
+    process.kill()  # asked to end, bqemulator waits for clients that keep their connections
+    process.wait()
 
 
 @pytest.fixture(scope="session")
@@ -119,8 +119,8 @@ def storage_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ]  # fmt: skip
     process = _start(command, f"{url}/storage/v1/b", tmp_path_factory.mktemp("fake-gcs") / "log", Path("/nonexistent"))
     yield url
-    process.terminate()
-    process.wait(30)
+    process.kill()
+    process.wait()
 
 
 @pytest.fixture

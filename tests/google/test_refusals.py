@@ -192,7 +192,7 @@ def test_a_refused_read_session_names_its_role(refusing: Refusing, no_read_sessi
 
 
 def test_what_a_read_session_asks_for(refusing: Refusing, no_read_session: list[bytes]) -> None:
-    """Columns and condition are in the request; the caller's project is billed for another's table; streams are many."""
+    """Columns and condition are in the request; the caller's project is billed; streams are many."""
     from google.cloud.bigquery_storage_v1 import types
 
     refusing.answers = [(200, TABLE, "")]
