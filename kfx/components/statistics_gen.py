@@ -36,7 +36,7 @@ def statistics_gen(
 
     Args:
         source: Where the table is: a path, glob or folder of CSV, TSV, JSON lines or Parquet (plain, gzip, zstd),
-            local or `gs://`; `bq://project.dataset.table`; or `sklearn:NAME`.
+            local or `gs://`; `bq://project.dataset.table`; `bq-query:SELECT ...`; or `sklearn:NAME`.
         dataset: An earlier task's data set, a file or folder of CSV or Parquet.
         features: Columns to describe; all when empty.
         slices: Columns whose values are also described apart: `country`, `country=DE|FR`, or crossed, `country,device`.

@@ -26,7 +26,8 @@ def train_test_split(
     """Splits a table into three Parquet files.
 
     Args:
-        source: The table: a path or glob of CSV or Parquet files, gs://..., bq://project.dataset.table, sklearn:NAME.
+        source: The table: a path or glob of CSV or Parquet files, gs://..., bq://project.dataset.table,
+            bq-query:SELECT ..., sklearn:NAME.
         train: The rows to fit on, one Parquet file.
         validation: The rows to choose settings by, one Parquet file.
         test: The rows to judge the model by, one Parquet file.

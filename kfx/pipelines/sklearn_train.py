@@ -30,7 +30,8 @@ def sklearn_train(
     """Trains and judges a classifier on a table and tells how it went.
 
     Args:
-        source: The table: a path or glob of CSV or Parquet files, gs://..., bq://project.dataset.table, or sklearn:NAME
+        source: The table: a path or glob of CSV or Parquet files, gs://..., bq://project.dataset.table,
+            bq-query:SELECT ..., or sklearn:NAME
             for a data set that ships with scikit-learn.
         label: Column that holds the class.
         train_fraction: Share of the rows to fit on.
