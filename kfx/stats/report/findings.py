@@ -1,6 +1,6 @@
 """What in a feature's figures deserves a look, each with a weight: 3 is likely a fault, 2 likely matters, 1 is a hint.
 
-Thresholds are rules of thumb for a first look, not a schema: a gate on statistics is `kfx.stats`' schema validation.
+Thresholds are rules of thumb for a first look, not a schema.
 """
 
 from __future__ import annotations

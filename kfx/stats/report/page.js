@@ -351,7 +351,7 @@
         : tile("Rows", count(data.datasets[0].rows)),
       tile("Features", count(data.features.length), [...kinds].map(([kind, n]) => `${n} ${kind}`).join(", ")),
       tile("Missing cells", cellsOfAll ? percent(gaps / cellsOfAll) : "–", gaps ? `${count(gaps)} of ${count(cellsOfAll)}` : null),
-      tile("To look at", troubled ? plural(troubled, "feature") : "nothing", troubled ? null : "no likely fault found"));
+      tile("Likely faults", troubled ? `in ${plural(troubled, "feature")}` : "none", null));
     $("type").append(el("option", { value: "" }, "All types"), ...[...kinds.keys()].map((kind) => el("option", { value: kind }, `${kind} (${kinds.get(kind)})`)));
   }
 
