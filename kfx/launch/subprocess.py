@@ -22,8 +22,8 @@ GRACE_S = 5.0
 """Seconds between SIGTERM and SIGKILL when a run is stopped: time for a task to cancel what it started elsewhere."""
 
 _EXECUTOR_MODULE = "kfp.dsl.executor_main"
-_SCRIPT_PARTS = 3
-"""A lightweight component's command is `sh -c SCRIPT SOURCE --executor_input ...`; SOURCE is the user's code."""
+_SOURCE_FOLLOWS = "ephemeral_component.py"
+"""In the script that a lightweight component's command runs; the next part of the command is the component's source."""
 
 
 class SubprocessLauncher:
@@ -135,7 +135,7 @@ class SubprocessLauncher:
 @contextlib.contextmanager
 def _python(command: Sequence[str]) -> Iterator[str]:
     """The interpreter for a task: this one, or a new virtual environment's where the task installs packages."""
-    if not any("pip install" in part for part in command[:_SCRIPT_PARTS]):
+    if not any("pip install" in part for part in _scripts(command)):
         yield sys.executable
         return
     with tempfile.TemporaryDirectory(prefix="kfx-venv-") as folder:
@@ -143,9 +143,17 @@ def _python(command: Sequence[str]) -> Iterator[str]:
         yield f"{folder}/bin/python3"
 
 
+def _scripts(command: Sequence[str]) -> list[str]:
+    """The parts of a command that kfp wrote: all up to the component's source, which is the user's own text."""
+    for number, part in enumerate(command):
+        if _SOURCE_FOLLOWS in part:
+            return list(command[: number + 1])
+    return list(command)
+
+
 def _with_python(command: Sequence[str], python: str) -> list[str]:
-    head = [part.replace("python3", python) for part in command[:_SCRIPT_PARTS]]
-    return [*head, *command[_SCRIPT_PARTS:]]
+    scripts = _scripts(command)
+    return [*(part.replace("python3", python) for part in scripts), *command[len(scripts) :]]
 
 
 def _end_with_its_leader(child: subprocess.Popen[str]) -> None:

@@ -29,6 +29,14 @@ def at_exit(status: dsl.PipelineTaskFinalStatus):
     print(pathlib.Path(os.environ["KFX_RUN_FILE"]).read_text())
 
 
+@dsl.component(base_image="python:3.11")
+def where_it_runs() -> str:
+    # kfp's default: the task installs kfp before it runs, by python3.
+    import sys
+
+    return sys.prefix
+
+
 @dsl.container_component
 def container():
     return dsl.ContainerSpec(image="alpine", command=["true"])
@@ -59,6 +67,11 @@ def branch(text: str = "hello"):
 def slow(seconds: int = 600):
     with dsl.ExitHandler(at_exit()):
         sleep(seconds=seconds)
+
+
+@dsl.pipeline
+def installing():
+    where_it_runs()
 
 
 @dsl.pipeline

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,19 @@ def test_a_task_behind_a_false_condition_is_skipped(tmp_path: Path) -> None:
     recorder = _run("branch", tmp_path / "run")
     assert _states(recorder) == {"say": "succeeded", "say-2": "skipped"}
     assert not recorder.failed
+
+
+def test_a_task_that_installs_packages_has_a_python_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs in a virtual environment made from this Python, whatever python3 is on PATH; this one stays as it is."""
+    (tmp_path / "bin").mkdir()
+    decoy = tmp_path / "bin" / "python3"
+    decoy.write_text("#!/bin/sh\nexit 99\n")
+    decoy.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    recorder = _run("installing", tmp_path / "run")
+    (task,) = recorder.run.tasks
+    assert task.state == "succeeded", task.error
+    assert task.parameters["Output"] not in (sys.prefix, sys.base_prefix)
 
 
 def test_a_container_task_is_refused_before_anything_runs(tmp_path: Path) -> None:
