@@ -1,11 +1,13 @@
 """Sends requests: all at once, each tried a bounded number of times, none able to stop another.
 
-A try has a time-out. A transient failure is tried again after an exponential back-off with full jitter, or after what
-the service asked for in `Retry-After`; a permanent one is not. Everything together ends within a budget.
+A try has a time-out, whatever the peer does meanwhile. A transient failure is tried again after an exponential back-off
+with full jitter, or after what the service asked for in `Retry-After`; a permanent one is not. Everything together ends
+within a budget.
 """
 
 from __future__ import annotations
 
+import queue
 import random
 import threading
 import time
@@ -20,6 +22,9 @@ from kfx.notify.text import moment, one_line
 REASON_LIMIT = 255
 """Characters of a delivery's reason; MLRun's limit."""
 
+_GRACE_S = 0.5
+"""Seconds a send that ended with the budget has to report how it ended."""
+
 Status = Literal["sent", "suppressed", "error"]
 
 
@@ -31,7 +36,7 @@ class Policy:
     """The most tries for one request."""
 
     timeout_s: float = 10.0
-    """Seconds one try may wait for the connection and for each answer."""
+    """Seconds one try may take in all, from the connection to the end of the answer."""
 
     budget_s: float = 60.0
     """Seconds everything together may take."""
@@ -57,6 +62,13 @@ class Parcel:
 
     after: Callable[[Answer], str] = lambda _: ""
     """Called as soon as the parcel was taken; what it returns is added to the report."""
+
+
+@dataclass
+class _Progress:
+    """How far a parcel has come; read when the budget ends before its send does."""
+
+    tries: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,11 +104,13 @@ def deliver(
         redact: Takes secrets out of a failure's text.
     """
     policy = policy or Policy()
-    deadline = time.monotonic() + policy.budget_s
+    started = time.monotonic()
+    deadline = started + policy.budget_s
     results: list[Delivery | None] = [None] * len(parcels)
+    progress = [_Progress() for _ in parcels]
 
     def work(index: int) -> None:
-        results[index] = _send(parcels[index], policy, deadline, redact)
+        results[index] = _send(parcels[index], policy, deadline, redact, progress[index])
 
     # Daemon threads, not an executor: a peer that never finishes its answer must not keep the process alive.
     for parcel in parcels:
@@ -109,38 +123,41 @@ def deliver(
     for index in here:
         work(index)
     for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    late = f"No answer within the {policy.budget_s:g} s that all deliveries together may take."
+        thread.join(max(0.0, deadline + _GRACE_S - time.monotonic()))
+    late = f"No end within the {policy.budget_s:g} s that all deliveries together may take."
+    now, seconds = moment(time.time()), time.monotonic() - started
     return [
-        result or Delivery(parcel.kind, parcel.name, "error", late, moment(time.time()), 1)
-        for parcel, result in zip(parcels, list(results), strict=True)
+        result or Delivery(parcel.kind, parcel.name, "error", late, now, reached.tries, seconds)
+        for parcel, result, reached in zip(parcels, list(results), progress, strict=True)
     ]
 
 
-def _send(parcel: Parcel, policy: Policy, deadline: float, redact: Callable[[str], str]) -> Delivery:
+def _send(
+    parcel: Parcel, policy: Policy, deadline: float, redact: Callable[[str], str], progress: _Progress
+) -> Delivery:
     """Delivers one parcel, whatever its channel does."""
     started = time.monotonic()
-    tries = 0
     try:
         if already := parcel.before():
             status: Status = "suppressed"
             reason = already
         else:
-            status, reason, tries = _tried(parcel, policy, deadline)
+            status, reason = _tried(parcel, policy, deadline, progress)
     except Exception as error:  # noqa: BLE001 - a channel's own fault must not take the others down
-        status, reason, tries = "error", f"{type(error).__name__}: {error}", 1
+        status, reason = "error", f"{type(error).__name__}: {error}"
     seconds = time.monotonic() - started
     # Redact before cutting: a cut token would no longer be recognised.
     shown = redact(one_line(reason))[:REASON_LIMIT]
-    return Delivery(parcel.kind, parcel.name, status, shown, moment(time.time()), tries, seconds)
+    return Delivery(parcel.kind, parcel.name, status, shown, moment(time.time()), progress.tries, seconds)
 
 
-def _tried(parcel: Parcel, policy: Policy, deadline: float) -> tuple[Status, str, int]:
+def _tried(parcel: Parcel, policy: Policy, deadline: float, progress: _Progress) -> tuple[Status, str]:
     """Tries a parcel until it is taken, refused for good, or out of tries or time."""
     for tried in range(1, policy.tries + 1):
+        progress.tries = tried
         left = deadline - time.monotonic()
         try:
-            answer = parcel.request.send(min(policy.timeout_s, max(left, 0.1)))
+            answer = _within(min(policy.timeout_s, max(left, 0.1)), parcel.request)
             parcel.judge(answer)
         except TransientError as error:
             wait = _wait(error, tried, policy)
@@ -148,12 +165,39 @@ def _tried(parcel: Parcel, policy: Policy, deadline: float) -> tuple[Status, str
             if not last and time.monotonic() + wait < deadline:
                 time.sleep(wait)
                 continue
-            asked = f" It asked to wait {wait:.0f} s." if error.retry_after_s and not last else ""
-            return "error", f"{error}{asked}", tried
+            asked = f" It asked to wait {wait:.0f} s." if error.retry_after_s else ""
+            over = f"{asked} The {policy.budget_s:g} s that all deliveries together may take are over."
+            return "error", str(error) if last else f"{error}{over}"
         except KfxError as error:
-            return "error", str(error), tried
-        return "sent", " ".join(filter(None, (answer.remark, parcel.after(answer)))), tried
-    return "error", "The policy allows no try.", 0
+            return "error", str(error)
+        return "sent", " ".join(filter(None, (answer.remark, parcel.after(answer))))
+    return "error", "The policy allows no try."
+
+
+def _within(timeout_s: float, request: Request) -> Answer:
+    """Sends once and waits no longer than the time-out, which a socket's own does not promise.
+
+    A socket's time-out starts anew with every byte, so a peer that drips its answer would hold the try for ever. The
+    thread left behind ends by the request's own deadline, or with the process.
+    """
+    if request.here:
+        return request.send(timeout_s)
+    ended: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            ended.put(request.send(timeout_s))
+        except Exception as error:  # noqa: BLE001 - raised again by the thread that waits
+            ended.put(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        outcome = ended.get(timeout=timeout_s)
+    except queue.Empty:
+        raise TransientError("No answer in time.") from None
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _wait(error: TransientError, tried: int, policy: Policy) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import http.client
 import ssl
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -51,15 +52,16 @@ class HttpRequest(Request):
     def _exchange(self, headers: Mapping[str, str], timeout_s: float) -> Answer:
         if not self.url.startswith(("https://", "http://")):
             raise PermanentError("The address must start with https:// or http://.")
+        deadline = time.monotonic() + timeout_s
         request = urllib.request.Request(self.url, data=self.body, headers=dict(headers), method=self.method)  # noqa: S310
         context = tls_context(verify=self.verify_ssl, ca_file=self.ca_file)
         opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=context))
         try:
             with opener.open(request, timeout=timeout_s) as response:
-                return _answer(response.status, response.headers, response.read(_ANSWER_LIMIT))
+                return _answer(response.status, response.headers, response, deadline)
         except urllib.error.HTTPError as error:
             with error:
-                return _answer(error.code, error.headers, error.read(_ANSWER_LIMIT))
+                return _answer(error.code, error.headers, error, deadline)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -67,10 +69,17 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """Declines every redirect, so that the 3xx itself is the answer."""
 
 
-def _answer(status: int, headers: Any, body: bytes) -> Answer:
-    declared = headers.get("Content-Length")
-    if declared and declared.isdigit() and len(body) < min(int(declared), _ANSWER_LIMIT):
-        raise http.client.IncompleteRead(body, int(declared) - len(body))
+def _answer(status: int, headers: Any, source: Any, deadline: float) -> Answer:
+    """Reads the answer in pieces, because the socket's time-out starts anew with every byte."""
+    declared = headers.get("Content-Length") or ""
+    limit = min(int(declared), _ANSWER_LIMIT) if declared.isdigit() else _ANSWER_LIMIT
+    body = b""
+    while len(body) < limit and (piece := source.read1(limit - len(body))):
+        body += piece
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    if declared.isdigit() and len(body) < limit:
+        raise http.client.IncompleteRead(body, limit - len(body))
     return Answer(status=status, body=body, headers={name.lower(): value for name, value in headers.items()})
 
 

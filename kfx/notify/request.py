@@ -66,7 +66,8 @@ class Request(ABC):
         """Sends once.
 
         Args:
-            timeout_s: Seconds to wait for the connection and for each answer.
+            timeout_s: Seconds the try may take in all. `deliver` waits no longer; a request of several steps must not
+                begin another one after that, because the message will be sent anew.
 
         Raises:
             TransientError: No usable answer came; the same request may pass later.

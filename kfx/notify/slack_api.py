@@ -9,10 +9,12 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kfx.errors import TransientError
 from kfx.notify.http import guarded, tls_context
 from kfx.notify.request import Answer, Request
 from kfx.secret import Secret
@@ -55,13 +57,16 @@ class SlackRequest(Request):
         """Calls Slack once; an `ok: false` answer is returned like any other."""
         if self.webhook is not None:
             return guarded(lambda: self._post_to_webhook(timeout_s))
-        remark, payload = "", dict(self.payload)
+        remark, payload, deadline = "", dict(self.payload), time.monotonic() + timeout_s
         if self.update:
             updated = guarded(lambda: self._call_api("chat.update", self.update or {}, timeout_s))
             if not (updated.json() or {}).get("ok"):
                 payload.pop("thread_ts", None)
                 remark = f"The start message was not updated: {updated.text(100)}"
-        answer = guarded(lambda: self._call_api(self.method, payload, timeout_s))
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TransientError("Slack did not answer in time.")
+        answer = guarded(lambda: self._call_api(self.method, payload, left))
         return replace(answer, remark=remark)
 
     def _post_to_webhook(self, timeout_s: float) -> Answer:

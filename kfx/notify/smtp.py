@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from kfx.errors import PermanentError, TransientError
 from kfx.notify.http import tls_context
@@ -68,9 +69,10 @@ class MailRequest(Request):
         return Answer(550 if refused else 250, report.encode())
 
     def _connect(self, timeout_s: float) -> smtplib.SMTP:
+        deadline = time.monotonic() + timeout_s
         if self.security == "tls":
-            return smtplib.SMTP_SSL(self.host, self.port, timeout=timeout_s, context=self._tls())
-        return smtplib.SMTP(self.host, self.port, timeout=timeout_s)
+            return _TlsDialogue(deadline, self.host, self.port, timeout=timeout_s, context=self._tls())
+        return _Dialogue(deadline, self.host, self.port, timeout=timeout_s)
 
     def _secure_and_login(self, server: smtplib.SMTP) -> None:
         if self.security == "starttls":
@@ -91,6 +93,37 @@ class MailRequest(Request):
         later = 400 <= error.smtp_code < 500 or error.smtp_code <= 0
         kind = TransientError if later else PermanentError
         return kind(f"The mail server refused the {what}: {error.smtp_code} {said}")
+
+
+class _Dialogue(smtplib.SMTP):
+    """A dialogue with one deadline: each line waits for what is left of it, and none is said after it."""
+
+    def __init__(self, deadline: float, *args: Any, **options: Any) -> None:
+        self._deadline = deadline
+        super().__init__(*args, **options)
+
+    def send(self, s: Any) -> None:
+        self._shorten()
+        super().send(s)
+
+    def getreply(self) -> tuple[int, bytes]:
+        self._shorten()
+        return super().getreply()
+
+    def _shorten(self) -> None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            self.close()
+            raise smtplib.SMTPServerDisconnected("It did not answer in time")
+        if self.sock is not None:
+            try:
+                self.sock.settimeout(left)
+            except OSError:  # a TLS handshake that failed has closed it
+                raise smtplib.SMTPServerDisconnected("The connection is closed") from None
+
+
+class _TlsDialogue(_Dialogue, smtplib.SMTP_SSL):
+    """The same over implicit TLS."""
 
 
 def _lines(refused: Mapping[str, tuple[int, bytes]]) -> str:

@@ -1,7 +1,8 @@
-"""A loopback HTTP(S) server that records what it gets and answers as told: well, badly, half, late or never."""
+"""A loopback HTTP(S) server that records what it gets and answers as told: well, badly, half, in drops or never."""
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import threading
 from collections.abc import Callable
@@ -22,7 +23,7 @@ class Received:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer. `how` is `whole`, `half` (the body breaks off), `hang` (nothing comes) or `drop` (closed)."""
+    """One answer. `how` is `whole`, `half` (it breaks off), `hang` (nothing comes), `drip` (without end) or `drop`."""
 
     status: int = 200
     body: bytes = b"{}"
@@ -81,12 +82,22 @@ class Double:
                     return
                 if reply.how == "drop":
                     return
+                if reply.how == "drip":
+                    self.drip()
+                    return
                 self.send_response(reply.status)
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(reply.body)))
                 self.end_headers()
                 self.wfile.write(reply.body[: len(reply.body) // 2] if reply.how == "half" else reply.body)
+
+            def drip(self) -> None:
+                """Sends one byte of an endless header at a time, faster than any socket's time-out."""
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                with contextlib.suppress(OSError):
+                    while not double._released.wait(0.05):
+                        self.wfile.write(b"x")
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = respond  # noqa: N815 - http.server's names
 

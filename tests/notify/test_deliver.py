@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
+import socket
 import ssl
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -74,7 +76,9 @@ def test_what_may_pass_is_tried_again(status: int, quick: Policy) -> None:
         assert send(post(double), quick).status == "error"
 
 
-@pytest.mark.parametrize(("how", "words"), [("hang", "in time"), ("half", "half way"), ("drop", "connection failed")])
+@pytest.mark.parametrize(
+    ("how", "words"), [("hang", "in time"), ("drip", "in time"), ("half", "half way"), ("drop", "connection failed")]
+)
 def test_no_whole_answer_is_tried_again(how: str, words: str, quick: Policy) -> None:
     """A time-out, half a response and a dropped connection are transient and named."""
     with Double() as double:
@@ -181,6 +185,33 @@ def test_the_budget_ends_even_a_send_that_ignores_its_time_out() -> None:
     release.set()
     assert [one.status for one in told] == ["error", "sent"]
     assert "0.3 s" in told[0].reason
+
+
+def test_what_ends_on_the_budget_tells_its_real_tries_and_seconds(quick: Policy) -> None:
+    """A peer that drips its answers is tried until the budget ends; the report says how often and how long."""
+    with Double(lambda _: Reply(how="drip")) as double:
+        told = send(post(double), replace(quick, tries=50, timeout_s=0.2, budget_s=1))
+        assert told.status == "error"
+        assert 2 <= told.tries == len(double.received) <= 6
+    assert told.seconds > 0.5
+    assert "The 1 s that all deliveries together may take are over" in told.reason
+
+
+def test_an_answer_that_drips_its_body_ends_by_its_deadline() -> None:
+    """The request itself stops reading, so that no thread is left behind for the length of the body."""
+
+    def drip(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b"x")
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=lambda: drip(server.accept()[0]), daemon=True).start()
+        with pytest.raises(TransientError, match="in time"):
+            HttpRequest("POST", f"http://127.0.0.1:{server.getsockname()[1]}/", b"").send(0.3)
 
 
 def test_a_permanent_error_ends_the_tries() -> None:

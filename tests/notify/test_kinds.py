@@ -226,9 +226,9 @@ def test_a_server_error_is_tried_again_with_the_same_bytes(
 
 
 @every_kind
-@pytest.mark.parametrize("how", ["hang", "half", "drop"])
+@pytest.mark.parametrize("how", ["hang", "half", "drop", "drip"])
 def test_no_whole_answer_is_tried_again(row: Kind, how: str, monkeypatch: pytest.MonkeyPatch, quick: Policy) -> None:
-    """A time-out, half a response and a dropped connection are retried, then reported."""
+    """A time-out, half a response, a dropped and an endless one are retried, then reported."""
     broken = Reply(row.ok.status, b'{"ok": true, "padding": "xxxxxxxxxx"}', how=how)
     with Double(lambda _: row.ok) as double:
         double.script.append(broken)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import email
 import email.policy
+import socket
 import ssl
+import threading
+import time
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kfx.errors import TransientError
 from kfx.notify import Policy, announce
 from kfx.notify.channels.mail import Mail
 
@@ -217,3 +222,35 @@ def test_the_flags_else_the_port_decide_about_tls(params: dict[str, Any], securi
     """Explicit flags win; 465 is implicit TLS; anything else is STARTTLS."""
     request = Mail(server_host="h", sender_address="a@b.example", email_addresses=FIVE, **params).render(message())
     assert vars(request)["security"] == security
+
+
+def test_a_server_that_drips_its_replies_is_given_up_in_time(quick: Policy) -> None:
+    """One deadline for the whole dialogue: a reply line every while does not keep it going, and it is tried again."""
+    asked: list[bytes] = []
+
+    def drip(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    def serve(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            connection.sendall(b"220 slow\r\n")
+            while line := connection.recv(4096):
+                asked.append(line)
+                time.sleep(0.2)
+                connection.sendall(b"354 go\r\n" if line.startswith(b"data") else b"250 slow\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        params = {"server_host": "127.0.0.1", "server_port": server.getsockname()[1], "email_addresses": FIVE}
+        given = {**params, "sender_address": "kfx@example.com", "security": "none"}
+        notification = {"kind": "mail", "when": ["error"], "params": given}
+        [told] = announce({"state": "FAILED"}, [notification], policy=quick).deliveries
+        request = Mail(**given).render(message())
+        with pytest.raises(TransientError, match=r"timed out|in time"):
+            request.send(0.5)
+    assert (told.status, told.tries) == ("error", 3)
+    assert "in time" in told.reason
+    assert not any(line.startswith(b"data") for line in asked)
