@@ -54,7 +54,7 @@ def notify_git(
     """
     from kfx.notify import announce, one
 
-    params = {"repo": repo, "issue": issue, "merge_request": merge_request, "server": server, "gitlab": gitlab}
+    params = {"repo": repo, "issue": issue, "merge_request": merge_request, "server": server, "gitlab": gitlab or None}
     told = one("git", params, {"token": token}, message=text, on_failure_only=on_failure_only)
     announce(
         status,

@@ -92,7 +92,8 @@ def test_pagerduty_tells_the_cause() -> None:
 @pytest.fixture
 def no_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     """No CI variable of the machine that runs the tests."""
-    for name in ("CI_PROJECT_ID", "CI_ISSUE_IID", "CI_MERGE_REQUEST_IID", "GITHUB_EVENT_PATH", "GITHUB_REPOSITORY"):
+    gitlab = ("CI_PROJECT_ID", "CI_ISSUE_IID", "CI_MERGE_REQUEST_IID")
+    for name in (*gitlab, "GITHUB_EVENT_PATH", "GITHUB_REPOSITORY", "GITHUB_ACTIONS"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -136,6 +137,25 @@ def test_git_takes_its_values_from_ci(no_ci: None, monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("GITHUB_REPOSITORY")
     request = Notification(kind="git").open()[0].render(message())
     assert vars(request)["url"] == "https://gitlab.com/api/v4/projects/42/merge_requests/7/notes"
+
+
+@pytest.mark.parametrize(
+    ("env", "params", "url"),
+    [
+        ({}, {}, "https://code.example.com/api/v4/projects/42/merge_requests/7/notes"),
+        ({}, {"gitlab": False}, "https://code.example.com/repos/42/issues/7/comments"),
+        ({"GITHUB_ACTIONS": "true"}, {}, "https://code.example.com/repos/42/issues/7/comments"),
+        ({"GITHUB_REPOSITORY": "o/r"}, {}, "https://code.example.com/repos/o/r/issues/7/comments"),
+    ],
+)
+def test_gitlabs_ci_means_gitlab_on_a_server_of_ones_own(
+    env: dict[str, str], params: dict[str, Any], url: str, no_ci: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CI_PROJECT_ID tells that a server is a GitLab, unless the parameters or GitHub's values say otherwise."""
+    for name, value in {"CI_PROJECT_ID": "42", "CI_MERGE_REQUEST_IID": "7", "GIT_TOKEN": "t", **env}.items():
+        monkeypatch.setenv(name, value)
+    made = Notification(kind="git", params={"server": "code.example.com", **params}).open()[0]
+    assert vars(made.render(message()))["url"] == url
 
 
 def test_git_without_a_number_is_refused(no_ci: None) -> None:

@@ -44,7 +44,9 @@ class Git(Channel):
         Secret | None, About("Token that may comment.", env=("GIT_TOKEN", "GITHUB_TOKEN", "GITLAB_TOKEN"))
     ] = None
     server: Annotated[str, About("Host, or URL with a scheme and path; empty for the public one.")] = ""
-    gitlab: Annotated[bool, About("Whether the server is a GitLab whose name does not say so.")] = False
+    gitlab: Annotated[
+        bool | None, About("Whether the server is a GitLab; left out, its name or the CI's variables tell.")
+    ] = None
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> None:
@@ -74,7 +76,12 @@ class Git(Channel):
         )
 
     def _is_gitlab(self) -> bool:
-        return self.gitlab or "gitlab" in self.server or bool(os.environ.get("CI_PROJECT_ID") and not self.server)
+        if self.gitlab is not None:
+            return self.gitlab
+        if "gitlab" in self.server:
+            return True
+        github = bool(os.environ.get("GITHUB_ACTIONS")) or self.repo == os.environ.get("GITHUB_REPOSITORY", "")
+        return bool(os.environ.get("CI_PROJECT_ID")) and not github
 
     def _gitlab_url(self) -> str:
         kind, number = ("merge_requests", self.merge_request) if self.merge_request else ("issues", self.issue)
