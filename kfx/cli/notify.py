@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from kfx.notify import Announcement, Notification
     from kfx.notify.situation import Situation
 
+_INCIDENT = ("pagerduty", "sent")
+
 _config = click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -57,16 +59,22 @@ def preview_(status: str, config: Path | None, kind: str, params: tuple[str, ...
 @_secrets
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def test_(config: Path | None, kind: str, params: tuple[str, ...], secrets: tuple[str, ...], output: str) -> None:
-    """Send each notification once, marked as a test, whatever its rules say."""
+    """Send each notification once, marked as a test, whatever its rules say.
+
+    The state it tells is unknown: nothing has succeeded or failed. PagerDuty gets an incident of the test's own, which
+    is resolved at once.
+    """
     from dataclasses import replace
 
     from kfx.notify import announce
 
-    always = [
-        replace(one, when=("completed",), on_failure_only=False, condition="", message=_marked(one.message))
-        for one in _read(config, kind, params, secrets)
-    ]
-    _end(announce({"state": "SUCCEEDED"}, always, pipeline="kfx notify test", look_up_s=0, quiet=True), output)
+    always = [_as_test(one) for one in _read(config, kind, params, secrets)]
+    told = announce({"state": "TEST"}, always, pipeline="TEST of kfx notify", look_up_s=0, quiet=True)
+    raised = [one for one, sent in zip(always, told.deliveries, strict=True) if (one.kind, sent.status) == _INCIDENT]
+    if raised:
+        resolved = announce({"state": "SUCCEEDED"}, raised, pipeline="TEST of kfx notify", look_up_s=0, quiet=True)
+        told = replace(told, deliveries=(*told.deliveries, *resolved.deliveries))
+    _end(told, output)
 
 
 @notify.command("send")
@@ -184,9 +192,13 @@ def _situation(status: str) -> Situation:
     return Situation(Outcome.read(text))
 
 
-def _marked(message: str) -> str:
-    mark = "This is a test of a notification; no run has ended."
-    return f"{mark} {message}".strip()
+def _as_test(one: Notification) -> Notification:
+    """Marks a notification as a test that goes out in any state and touches no real incident."""
+    from dataclasses import replace
+
+    mark = f"This is a test of a notification; no run has ended. {one.message}".strip()
+    params = {**one.params, "dedup_key": "kfx-notify-test"} if one.kind == "pagerduty" else one.params
+    return replace(one, when=("completed",), on_failure_only=False, condition="", message=mark, params=params)
 
 
 def _end(announcement: Announcement, output: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from kfx.notify import kinds
 
+from .http_double import Double, Reply
 from .slack_double import TOKEN, SlackDouble
 
 CONFIG = """
@@ -77,11 +78,27 @@ def test_a_test_is_marked_and_ignores_the_rules(slack: SlackDouble, tmp_path: Pa
     env = {"TEST_TOKEN": TOKEN, "SLACK_API_URL": slack.url + "/api"}
     done = kfx(*arguments, cwd=tmp_path, **env)
     assert (done.returncode, done.stdout) == (0, "slack sent\n"), done.stderr
-    assert "This is a test of a notification" in json.dumps(slack.messages[0])
+    posted = json.dumps(slack.messages[0])
+    assert "This is a test of a notification" in posted
+    assert "TEST of kfx notify" in slack.messages[0]["text"]
+    assert "succeeded" not in posted
     refused = kfx(*arguments, cwd=tmp_path, **{**env, "TEST_TOKEN": "canary-wrong"})
     assert refused.returncode == 1
     assert "invalid_auth" in refused.stdout
     assert "canary" not in refused.stdout + refused.stderr
+
+
+def test_a_test_of_pagerduty_is_an_incident_of_its_own_resolved_at_once(tmp_path: Path) -> None:
+    """A trigger marked as a test can be seen, and its resolve touches no incident of a pipeline."""
+    with Double(lambda _: Reply(202, b'{"status": "success"}')) as double:
+        arguments = ["test", "--kind", "pagerduty", "--param", f"server={double.url}", "--param", "dedup_key=mine"]
+        done = kfx(*arguments, "--secret", "routing_key=env:TEST_KEY", cwd=tmp_path, TEST_KEY="canary-key-1")
+    assert (done.returncode, done.stdout) == (0, "pagerduty sent\n" * 2), done.stderr
+    events = [json.loads(one.body) for one in double.received]
+    assert [one["event_action"] for one in events] == ["trigger", "resolve"]
+    assert {one["dedup_key"] for one in events} == {"kfx-notify-test"}
+    assert "TEST of kfx notify" in events[0]["payload"]["summary"]
+    assert "This is a test" in events[0]["payload"]["custom_details"]["Message"]
 
 
 def test_send_tells_from_a_ci_job_once(slack: SlackDouble, tmp_path: Path) -> None:
