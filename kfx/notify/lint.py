@@ -69,6 +69,29 @@ def _check_secret(value: Any, where: str) -> None:
         raise UsageError(f"{where}: {error}") from error
 
 
+def check_arguments(task: str, arguments: Mapping[str, Any]) -> None:
+    """Checks the constants a kfx component is called with while a pipeline is built, by whatever compiler.
+
+    Args:
+        task: The component's name, for the message.
+        arguments: What it is called with; values that only the run knows (other tasks' outputs, pipeline parameters
+            and texts made of them) are passed over.
+
+    Raises:
+        UsageError: As `check_spec`.
+    """
+    for name, value in arguments.items():
+        where = f"{task}.{name}"
+        if not isinstance(value, (str, list, dict)) or "{{channel:" in str(value):
+            continue
+        if name in _SECRET_PARAMETERS and not arguments.get("decrypt_fn"):
+            _check_secret(value, where)
+        if name == "notifications" and isinstance(value, list):
+            _check_notifications(value, where)
+        else:
+            refuse_literals(value, where)
+
+
 def _check_notifications(value: list[Any], where: str) -> None:
     try:
         read_all(value)

@@ -110,3 +110,34 @@ def test_a_kubernetes_secret_is_mounted_on_the_exit_task(tmp_path: Path) -> None
     assert (mounted["secretName"], mounted["keyToEnv"]) == ("slack", [{"envVar": "SLACK_TOKEN", "secretKey": "token"}])
     with pytest.raises(UsageError, match="needs the keys"):
         mount_secret(None, "slack", {})
+
+
+@pytest.mark.parametrize(
+    ("call", "where"),
+    [
+        (lambda: notify_slack(channel="#ml", token=TOKEN), "notify-slack.token"),
+        (lambda: notify_email(recipients=["a@example.com"], password="hunter2"), "notify-email.password"),
+        (lambda: notify(notifications=[{"kind": "slack", "secret_params": {"token": TOKEN}}]), "notify.notifications"),
+        (lambda: notify(notifications=[{"kind": "console", "condition": "{{"}]), "is not a Jinja2 template"),
+    ],
+)
+def test_any_compiler_meets_the_refusal(call: Any, where: str) -> None:
+    """`kfp dsl compile` runs the pipeline function too: the component refuses when it is called there."""
+    with pytest.raises(UsageError, match=where):
+
+        @dsl.pipeline(name="p")
+        def pipeline():
+            with dsl.ExitHandler(call()):
+                work(key="plain")
+
+
+def test_what_only_the_run_knows_is_passed_over() -> None:
+    """Pipeline parameters, and texts made of them, are no literals."""
+
+    @dsl.pipeline(name="p")
+    def pipeline(project: str, token: str, recipients: list):
+        told = notify_slack(channel="#ml", token=token, webhook=f"gsm:projects/{project}/secrets/slack")
+        with dsl.ExitHandler(told):
+            work(key="plain")
+
+    assert pipeline.name == "p"
