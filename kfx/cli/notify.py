@@ -44,12 +44,13 @@ def notify() -> None:
 @_params
 @_secrets
 def preview_(status: str, config: Path | None, kind: str, params: tuple[str, ...], secrets: tuple[str, ...]) -> None:
-    """Print the exact bytes each notification would send, secrets masked."""
+    """Print the exact bytes each notification would send, secrets masked, or why it would send nothing."""
     from kfx.notify.preview import preview
 
     for made in preview(_read(config, kind, params, secrets), _situation(status)):
         click.secho(f"--- {made.heading}", bold=True, err=True)
-        click.echo(made.content, nl=not made.content.endswith(b"\n"))
+        if made.content:
+            click.echo(made.content, nl=not made.content.endswith(b"\n"))
 
 
 @notify.command("test")

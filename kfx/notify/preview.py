@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from kfx.errors import KfxError, UsageError
 from kfx.notify.http import HttpRequest
-from kfx.notify.message import compose
+from kfx.notify.message import Message, compose
 from kfx.notify.notification import Notification
 from kfx.notify.prepare import Prepared, own
 from kfx.notify.request import Request
-from kfx.notify.rules import decide
+from kfx.notify.rules import Decision, decide
 from kfx.notify.situation import Situation
 from kfx.notify.smtp import MailRequest
 from kfx.outcome import Outcome
@@ -36,7 +36,7 @@ class Preview:
     """Where it would go, secrets masked, and whether its rules let it."""
 
     content: bytes
-    """The exact bytes of the message, but for secrets, which are masked."""
+    """The exact bytes of the message, but for secrets, which are masked; empty when it cannot be rendered."""
 
 
 def sample(name: str) -> Situation:
@@ -64,24 +64,32 @@ def sample(name: str) -> Situation:
 def preview(notifications: Sequence[Notification], situation: Situation) -> list[Preview]:
     """Renders notifications without sending them.
 
-    A secret that cannot be looked up here is stood in for: a preview needs none.
-
-    Raises:
-        UsageError: A notification cannot be rendered.
+    A secret that cannot be looked up here is stood in for: a preview needs none. One that cannot be rendered says why
+    in its heading and keeps none of the others from being shown.
     """
     decisions = decide(notifications, situation)
     happened = compose(situation, Redactor())
-    made = []
-    for index, (notification, decision) in enumerate(zip(notifications, decisions, strict=True)):
-        channel, secrets = notification.open(look_up=_stand_in)
-        redactor = Redactor(secrets)
-        prepared = Prepared(notification.kind, notification.name, index, None, notification, channel)
-        request = channel.render(own(prepared, happened, redactor, {}))
-        verdict = "would be sent" if decision.send else f"would not be sent: {decision.reason}"
-        heading = redactor.redact(f"{notification.label}: {_where(request)}({verdict})")
-        content = redactor.redact(request.preview().decode("utf-8", "replace")).encode()
-        made.append(Preview(notification.label, heading, content))
-    return made
+    pairs = zip(notifications, decisions, strict=True)
+    return [_previewed(one, index, decision, happened) for index, (one, decision) in enumerate(pairs)]
+
+
+def _previewed(notification: Notification, index: int, decision: Decision, happened: Message) -> Preview:
+    try:
+        return _rendered(notification, index, decision, happened)
+    except KfxError as error:
+        reason = decision.reason or Redactor().redact(str(error))
+        return Preview(notification.label, f"{notification.label}: (would not be sent: {reason})", b"")
+
+
+def _rendered(notification: Notification, index: int, decision: Decision, happened: Message) -> Preview:
+    channel, secrets = notification.open(look_up=_stand_in)
+    redactor = Redactor(secrets)
+    prepared = Prepared(notification.kind, notification.name, index, None, notification, channel)
+    request = channel.render(own(prepared, happened, redactor, {}))
+    verdict = "would be sent" if decision.send else f"would not be sent: {decision.reason}"
+    heading = redactor.redact(f"{notification.label}: {_where(request)}({verdict})")
+    content = redactor.redact(request.preview().decode("utf-8", "replace")).encode()
+    return Preview(notification.label, heading, content)
 
 
 def _stand_in(reference: str, decrypt_fn: str) -> Secret:

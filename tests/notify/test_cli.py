@@ -62,6 +62,18 @@ def test_preview_prints_every_message_and_no_secret(sample: str, config: Path, t
     assert "canary" not in done.stdout + done.stderr
 
 
+def test_preview_shows_what_it_can_and_says_why_it_cannot_show_the_rest(tmp_path: Path) -> None:
+    """PagerDuty has no event for a start; by its rules it would not go out, and the others are shown all the same."""
+    pager = "{kind: pagerduty, when: [%s], secret_params: {routing_key: env:NOT_SET_HERE}}"
+    entries = [pager % "error", pager % "running", "{kind: console, when: [running]}"]
+    (tmp_path / "n.yaml").write_text("".join(f"- {entry}\n" for entry in entries))
+    done = kfx("preview", "--config", "n.yaml", "--status", "sample:started", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "pagerduty: (would not be sent: The run started; this one is for failed.)" in done.stderr
+    assert "pagerduty: (would not be sent: pagerduty has no event for a start" in done.stderr
+    assert "sklearn-train started" in done.stdout
+
+
 def test_preview_takes_a_status_file_and_one_kind(config: Path, tmp_path: Path) -> None:
     """--kind leaves the others out; a file with a final status is read in any spelling."""
     (tmp_path / "s.json").write_text('{"state": "COMPLETE", "pipelineJobResourceName": "wf-1"}')
