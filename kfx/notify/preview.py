@@ -96,7 +96,8 @@ def _stand_in(reference: str, decrypt_fn: str) -> Secret:
     try:
         return resolve(reference, decrypt_fn)
     except KfxError:
-        return Secret(f"https://not-looked-up.invalid/{reference}", source=reference)
+        # Nothing of the reference: its words, such as the project's name, would be masked all over the message.
+        return Secret("https://not-looked-up.invalid/", source=reference)
 
 
 def _where(request: Request) -> str:

@@ -74,6 +74,19 @@ def test_preview_shows_what_it_can_and_says_why_it_cannot_show_the_rest(tmp_path
     assert "sklearn-train started" in done.stdout
 
 
+def test_a_preview_masks_no_word_of_a_reference_that_cannot_be_read(tmp_path: Path) -> None:
+    """The project's name stands in the reference and in the message, and is no secret."""
+    reference = "file:/my-project/sklearn-train/secrets"
+    config = [
+        {"kind": "webhook", "when": ["error"], "secret_params": {"url": reference, "headers": {"X-A": reference}}}
+    ]
+    (tmp_path / "n.json").write_text(json.dumps(config))
+    done = kfx("preview", "--config", "n.json", "--status", "sample:failed", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "sklearn-train failed in project my-project" in done.stdout
+    assert "not-looked-up" not in done.stdout + done.stderr
+
+
 def test_preview_takes_a_status_file_and_one_kind(config: Path, tmp_path: Path) -> None:
     """--kind leaves the others out; a file with a final status is read in any spelling."""
     (tmp_path / "s.json").write_text('{"state": "COMPLETE", "pipelineJobResourceName": "wf-1"}')
