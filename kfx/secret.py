@@ -17,7 +17,7 @@ import importlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote, urlsplit
@@ -51,6 +51,9 @@ _TOKENS: dict[str, re.Pattern[str]] = {
     "an Authorization header": re.compile(r"(?i)\b(?:bearer|basic)\s+[A-Za-z0-9._~+/-]{16,}=*"),
     "a password in a URL": re.compile(r"://[^/\s:@]+:[^/\s@]+@"),
 }
+
+_TELLING_NAME = re.compile(r"(?i)token|secret|password|passwd|api[-_]?key|^(?:proxy-)?authorization$")
+_QUERY = re.compile(r"[?&]([^=&#\s]+)=([^&#\s]+)")
 
 
 class Secret:
@@ -216,6 +219,55 @@ def refuse_literals(value: object, where: str) -> None:
         raise UsageError(
             f"{where} looks like {kind}, and it would be readable in the compiled pipeline. Put it in secret_params as "
             "a reference (env:NAME, file:PATH, gsm:projects/P/secrets/S)."
+        )
+
+
+def is_telling(name: str) -> bool:
+    """Tells whether a header, key or query parameter is named like one that holds a secret (`X-Api-Key`)."""
+    return bool(_TELLING_NAME.search(name))
+
+
+def named_secrets(value: object, where: str = "") -> Iterator[tuple[str, str]]:
+    """Finds texts that are secrets by the name they stand under, at any depth and in a URL's query.
+
+    Args:
+        value: A JSON-like value. Templates (`{{ }}`), empty texts and references are no secrets.
+        where: What it is, for the places ("params").
+
+    Yields:
+        Place ("params.headers.X-Api-Key") and text.
+    """
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            place = f"{where}.{key}"
+            if isinstance(inner, str) and is_telling(str(key)):
+                if _is_literal(inner):
+                    yield place, inner
+            else:
+                yield from named_secrets(inner, place)
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            yield from named_secrets(inner, f"{where}[{index}]")
+    elif isinstance(value, str) and "://" in value:
+        for name, text in _QUERY.findall(value):
+            if is_telling(name) and _is_literal(text):
+                yield f"{where}?{name}", text
+
+
+def _is_literal(text: str) -> bool:
+    return bool(text.strip()) and "{{" not in text and not is_reference(text)
+
+
+def refuse_named_secrets(value: object, where: str) -> None:
+    """Refuses what `named_secrets` finds.
+
+    Raises:
+        UsageError: There is such a text. It is not shown.
+    """
+    for place, _ in named_secrets(value, where):
+        raise UsageError(
+            f"{place} is named like a secret, and its value would be readable in the compiled pipeline. Put it in "
+            "secret_params as a reference (env:NAME, file:PATH, gsm:projects/P/secrets/S)."
         )
 
 

@@ -10,10 +10,13 @@ from typing import Any
 
 from kfx.errors import UsageError
 from kfx.notify.config import read_all
-from kfx.secret import check_reference, refuse_literals
+from kfx.secret import check_reference, refuse_literals, refuse_named_secrets
 
 _SECRET_PARAMETERS = {"bearer_token", "password", "routing_key", "signing_secret", "token", "webhook"}
 """Parameters of kfx components that take a reference to a secret."""
+
+_NAMED = ("headers", "override_body", "url")
+"""Parameters in which a header, key or query parameter may be named like a secret."""
 
 
 def check_spec(spec: Mapping[str, Any], parameters: Mapping[str, Any] | None = None) -> None:
@@ -34,6 +37,8 @@ def check_spec(spec: Mapping[str, Any], parameters: Mapping[str, Any] | None = N
             _check_notifications(value, where)
         else:
             refuse_literals(value, where)
+            if where.rpartition(".")[2] in _NAMED:
+                refuse_named_secrets(value, where)
 
 
 def _secrets(spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -16,7 +16,15 @@ from kfx.notify import channel as channels
 from kfx.notify import condition
 from kfx.notify.channel import Channel
 from kfx.notify.message import Severity
-from kfx.secret import Secret, check_reference, is_reference, refuse_literals, resolve
+from kfx.secret import (
+    Secret,
+    check_reference,
+    is_reference,
+    named_secrets,
+    refuse_literals,
+    refuse_named_secrets,
+    resolve,
+)
 
 LookUp = Callable[[str, str], Secret]
 """Reference and decrypt_fn -> secret; `kfx.secret.resolve` is one."""
@@ -180,6 +188,7 @@ class Notification:
                 opened[name] = _merged(opened.get(name), value)
         built = channels.build(made, {name: _revealed(value) for name, value in opened.items()})
         found += [value for value in vars(built).values() if isinstance(value, Secret)]
+        found += [Secret(text, source="a literal") for _, text in named_secrets(self.params)]
         return built, found
 
     def _check_fields(self) -> None:
@@ -209,7 +218,13 @@ class Notification:
             if name != "secret":
                 _each_text(value, check_reference)
         refuse_literals(dict(self.params), "params")
+        refuse_named_secrets(self._undeclared_params(), "params")
         refuse_literals(self.message, "message")
+
+    def _undeclared_params(self) -> dict[str, Any]:
+        """Returns the params whose kind does not declare them a secret, which is checked with its own words."""
+        declared = channels.parameters(channels.channel_class(self.kind))
+        return {name: value for name, value in self.params.items() if name not in declared or not declared[name].secret}
 
     def _check_parameters(self, made: type[Channel]) -> None:
         declared = channels.parameters(made)

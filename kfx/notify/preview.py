@@ -17,7 +17,7 @@ from kfx.notify.situation import Situation
 from kfx.notify.smtp import MailRequest
 from kfx.outcome import Outcome
 from kfx.runs.run import Run, Task
-from kfx.secret import MASK, Redactor, Secret, resolve
+from kfx.secret import MASK, Redactor, Secret, is_telling, resolve
 
 SAMPLES = ("succeeded", "failed", "cancelled", "unknown", "started")
 
@@ -110,4 +110,4 @@ def _where(request: Request) -> str:
 
 
 def _shown(name: str, value: str) -> str:
-    return MASK if name.lower() in ("authorization", "private-token") else value
+    return MASK if is_telling(name) else value

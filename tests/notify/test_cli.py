@@ -87,6 +87,21 @@ def test_a_preview_masks_no_word_of_a_reference_that_cannot_be_read(tmp_path: Pa
     assert "not-looked-up" not in done.stdout + done.stderr
 
 
+def test_a_preview_masks_values_named_like_secrets(tmp_path: Path) -> None:
+    """Allowed by value, they are shown neither as header nor in the URL or body."""
+    params = {
+        "url": "https://h.example/x?api_key=canary-query",
+        "headers": {"X-Api-Key": "canary-header"},
+        "override_body": {"auth": {"password": "canary-body"}},
+    }
+    config = [{"kind": "webhook", "when": ["error"], "params": params, "allow_literal_secrets": True}]
+    (tmp_path / "n.json").write_text(json.dumps(config))
+    done = kfx("preview", "--config", "n.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "X-Api-Key: ***" in done.stderr
+    assert "canary" not in done.stdout + done.stderr
+
+
 def test_preview_takes_a_status_file_and_one_kind(config: Path, tmp_path: Path) -> None:
     """--kind leaves the others out; a file with a final status is read in any spelling."""
     (tmp_path / "s.json").write_text('{"state": "COMPLETE", "pipelineJobResourceName": "wf-1"}')

@@ -121,6 +121,13 @@ def test_kfps_numbers_are_read() -> None:
         {"params": {"token": "xoxb-123456789-canarycanary", "channel": "#ml"}},
         {"params": {"webhook": "http://127.0.0.1/canarycanary"}},
         {"secret_params": {"webhook": "env:HOOK"}, "message": "use xoxb-123456789-canarycanary"},
+        {"kind": "webhook", "params": {"url": "https://h.example/x", "headers": {"X-Api-Key": "canary"}}},
+        {"kind": "webhook", "params": {"url": "https://h.example/x", "headers": {"authorization": "canary"}}},
+        {
+            "kind": "webhook",
+            "params": {"url": "https://h.example/x", "override_body": {"a": [{"userPassword": "canary"}]}},
+        },
+        {"kind": "webhook", "params": {"url": "https://h.example/x?a=b&access_token=canary"}},
     ],
 )
 def test_a_secret_by_value_is_refused_and_not_repeated(fields: dict[str, Any]) -> None:
@@ -130,6 +137,13 @@ def test_a_secret_by_value_is_refused_and_not_repeated(fields: dict[str, Any]) -
     assert "canary" not in str(caught.value)
     assert "env:NAME" in str(caught.value)
     Notification(**fields, allow_literal_secrets=True)
+
+
+def test_what_only_looks_like_a_named_secret_is_fine() -> None:
+    """References, templates, empty values, numbers and other names stand in params."""
+    body = {"token": "{{ run.id }}", "max_tokens": 9, "secret": "", "tags": ["a"], "password": None}
+    params = {"url": "https://h.example/x?tab=1&token={{ x }}", "headers": {"X-Token": "env:T"}, "override_body": body}
+    Notification(kind="webhook", params=params)
 
 
 def test_names_are_unique_in_a_list() -> None:
