@@ -302,7 +302,7 @@ def _forms(value: str) -> set[str]:
     if not value:
         return set()
     raw = value.encode("utf-8", "surrogatepass")
-    forms = {value, quote(value, safe="", errors="replace"), json.dumps(value)[1:-1], base64.b64encode(raw).decode()}
+    forms = {value, quote(value, safe="", errors="replace"), json.dumps(value)[1:-1], *_base64_forms(raw)}
     if "://" in value:
         parts = urlsplit(value)
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
@@ -311,3 +311,19 @@ def _forms(value: str) -> set[str]:
     if "\n" in value:
         forms |= {line.strip() for line in value.splitlines() if len(line.strip()) > 7}
     return forms
+
+
+def _base64_forms(raw: bytes) -> set[str]:
+    """Lists how a value looks in base64 (RFC 4648), alone and inside a longer text such as `user:secret`.
+
+    Three bytes make four characters, so there are three alignments; the characters at the edges depend on the
+    neighbours and are left out.
+    """
+    forms = {base64.b64encode(raw).decode()}
+    for before in range(3):
+        padded = bytes(before) + raw
+        core = base64.b64encode(padded).decode().rstrip("=")
+        core = core[(0, 2, 3)[before] : len(core) - (len(padded) % 3 > 0)]
+        if len(core) > 5:  # a shorter one stands in ordinary words
+            forms.add(core)
+    return forms | {form.translate(str.maketrans("+/", "-_")) for form in forms}

@@ -6,7 +6,7 @@ import base64
 import json
 import pickle
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -155,6 +155,22 @@ def test_a_known_value_is_hidden_in_every_form(form: str) -> None:
     assert hidden.startswith("before ")
     assert hidden.endswith(" after")
     assert MASK in hidden
+
+
+@pytest.mark.parametrize("secret", [CANARY, f"{CANARY}1", f"{CANARY}12", "??>>~~\u00fc\u00fc-word"])
+@pytest.mark.parametrize("around", ["%s", "u:%s", "us:%s", "use:%s", "\0user\0%s", "%s:x", "u:%s\n"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_base64_of_a_text_with_a_secret_in_it_is_hidden(
+    secret: str, around: str, encode: Callable[[bytes], bytes]
+) -> None:
+    """Basic authentication and SMTP's AUTH PLAIN encode user and secret together, at any of three alignments."""
+    told = Redactor([Secret(secret)]).redact(f"sent {encode((around % secret).encode()).decode()} end")
+    assert told.startswith("sent ")
+    assert told.endswith(" end")
+    left = told.removeprefix("sent ").removesuffix(" end").split(MASK)
+    assert len(left) == 2
+    assert len(left[0]) <= len("AHVzZXIAx") + 1
+    assert len(left[1].rstrip("=")) <= 4
 
 
 def test_a_url_is_hidden_by_its_telling_parts() -> None:
