@@ -68,7 +68,7 @@ class Notification:
 
     when: Sequence[str] = ("completed",)
     """States that are told: running, completed, error, aborted (or started, succeeded, failed, cancelled), and
-    recovered or still_failing. An unknown outcome is told to everyone who asks for any end."""
+    recovered or still_failing. An unknown outcome is told to everyone who asks for one of the ends."""
 
     condition: str = ""
     """A Jinja2 template over `run` and `notification`; the message goes out unless it renders to a word for no."""

@@ -27,7 +27,8 @@ def decide(notifications: Sequence[Notification], situation: Situation) -> list[
     """Applies each notification's `when` (or `on_failure_only`), then its condition.
 
     A run whose outcome is unknown counts as every end that was asked for: whoever waits for its end is told, in words
-    that do not call it a success. `recovered` and `still_failing` need to know how the run before ended.
+    that do not call it a success. `recovered` and `still_failing` need to know how this run and the one before ended,
+    so they wait for no unknown outcome.
     """
     decisions = [_by_state(one, situation) for one in notifications]
     asking = [index for index, one in enumerate(notifications) if decisions[index].send and one.condition.strip()]
@@ -45,7 +46,7 @@ def _by_state(notification: Notification, situation: Situation) -> Decision:
     if situation.phase == "started":
         send = "started" in wanted
     elif state in ("running", "unknown"):
-        send = bool(wanted - {"started"})
+        send = bool(wanted - {"started", "recovered", "still_failing"})
     else:
         send = (
             state in wanted
@@ -54,7 +55,8 @@ def _by_state(notification: Notification, situation: Situation) -> Decision:
         )
     if send:
         return Decision(send=True)
-    happened = "started" if situation.phase == "started" else state
+    known = "ended with an unknown outcome" if state in ("running", "unknown") else state
+    happened = "started" if situation.phase == "started" else known
     before = ""
     if wanted & {"recovered", "still_failing"} and situation.phase == "ended":
         before = f" (the run before: {previous or 'not known'})"

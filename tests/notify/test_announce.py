@@ -59,6 +59,15 @@ def test_an_unknown_outcome_is_told_to_whoever_waits_for_an_end(
     assert "succeeded" not in printed
 
 
+@pytest.mark.parametrize("when", [["recovered"], ["still_failing"], ["running", "recovered", "still_failing"]])
+@pytest.mark.parametrize("said", ["RUNNING", "", "WHAT"])
+def test_an_unknown_outcome_is_neither_a_recovery_nor_another_failure(said: str, when: list[str]) -> None:
+    """Whoever asks only how this run compares with the one before is told nothing that nobody knows."""
+    [told] = announce({"state": said}, [{"kind": "console", "when": when}], look_up_s=0).deliveries
+    assert told.status == "suppressed"
+    assert told.reason.startswith("The run ended with an unknown outcome (the run before: not known)")
+
+
 def test_a_start_goes_to_those_who_asked_for_it(capsys: pytest.CaptureFixture[str]) -> None:
     """In the started phase only `running` counts."""
     consoles = [{"kind": "console", "when": ["running"]}, {"kind": "console", "when": ["completed", "error"]}]
