@@ -80,7 +80,9 @@ def test_(config: Path | None, kind: str, params: tuple[str, ...], secrets: tupl
 
 @notify.command("send")
 @click.option(
-    "--status", default="succeeded", show_default=True, help="How it ended: a word, or a final status as a JSON file."
+    "--status",
+    required=True,
+    help="How it ended: a word such as succeeded or failed, or a final status as a JSON file.",
 )
 @click.option("--run-name", default="", help="What ended, for the message.")
 @click.option("--message", default="", help="Your own words; for every notification that has none.")

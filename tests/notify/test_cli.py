@@ -158,9 +158,10 @@ def test_send_tells_from_a_ci_job_once(slack: SlackDouble, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["send"], "--config FILE, or --kind KIND"),
-        (["send", "--kind", "slak"], "no notification kind 'slak'"),
-        (["send", "--kind", "console", "--param", "x"], "no NAME=VALUE"),
+        (["send", "--kind", "console"], "Missing option '--status'"),
+        (["send", "--status", "failed"], "--config FILE, or --kind KIND"),
+        (["send", "--status", "failed", "--kind", "slak"], "no notification kind 'slak'"),
+        (["send", "--status", "failed", "--kind", "console", "--param", "x"], "no NAME=VALUE"),
         (["test", "--config", "absent.yaml"], "cannot be read"),
         (["preview", "--kind", "console", "--status", "sample:great"], "no sample 'great'"),
     ],
