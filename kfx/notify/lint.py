@@ -33,12 +33,7 @@ def check_spec(spec: Mapping[str, Any], parameters: Mapping[str, Any] | None = N
     for where, value in _secrets(spec, parameters or {}):
         _check_secret(value, where)
     for where, value in _values(spec, parameters or {}):
-        if where.rpartition(".")[2] == "notifications" and isinstance(value, list):
-            _check_notifications(value, where)
-        else:
-            refuse_literals(value, where)
-            if where.rpartition(".")[2] in _NAMED:
-                refuse_named_secrets(value, where)
+        _check_constant(value, where)
 
 
 def _secrets(spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -91,10 +86,17 @@ def check_arguments(task: str, arguments: Mapping[str, Any]) -> None:
             continue
         if name in _SECRET_PARAMETERS and not arguments.get("decrypt_fn"):
             _check_secret(value, where)
-        if name == "notifications" and isinstance(value, list):
-            _check_notifications(value, where)
-        else:
-            refuse_literals(value, where)
+        _check_constant(value, where)
+
+
+def _check_constant(value: Any, where: str) -> None:
+    name = where.rpartition(".")[2]
+    if name == "notifications" and isinstance(value, list):
+        _check_notifications(value, where)
+        return
+    refuse_literals(value, where)
+    if name in _NAMED:
+        refuse_named_secrets(value, where)
 
 
 def _check_notifications(value: list[Any], where: str) -> None:

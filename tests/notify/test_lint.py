@@ -9,7 +9,7 @@ import yaml
 from kfp import compiler, dsl
 
 import kfx.components
-from kfx.components import notify, notify_email, notify_slack
+from kfx.components import notify, notify_email, notify_slack, notify_webhook
 from kfx.errors import UsageError
 from kfx.notify import lint
 from kfx.notify.lint import check_spec
@@ -119,6 +119,10 @@ def test_a_kubernetes_secret_is_mounted_on_the_exit_task(tmp_path: Path) -> None
         (lambda: notify_email(recipients=["a@example.com"], password="hunter2"), "notify-email.password"),
         (lambda: notify(notifications=[{"kind": "slack", "secret_params": {"token": TOKEN}}]), "notify.notifications"),
         (lambda: notify(notifications=[{"kind": "console", "condition": "{{"}]), "is not a Jinja2 template"),
+        (
+            lambda: notify_webhook(url="https://example.com", headers={"X-Api-Key": "9f8e7d6c5b4a39281706"}),
+            r"notify-webhook\.headers\.X-Api-Key is named like a secret",
+        ),
     ],
 )
 def test_any_compiler_meets_the_refusal(call: Any, where: str) -> None:
