@@ -143,7 +143,7 @@ def test_what_only_looks_like_a_named_secret_is_fine() -> None:
     """References, templates, empty values, numbers and other names stand in params."""
     body = {"token": "{{ run.id }}", "max_tokens": 9, "secret": "", "tags": ["a"], "password": None}
     params = {"url": "https://h.example/x?tab=1&token={{ x }}", "headers": {"X-Token": "env:T"}, "override_body": body}
-    Notification(kind="webhook", params=params)
+    assert Notification(kind="webhook", params=params).params == params
 
 
 def test_names_are_unique_in_a_list() -> None:
