@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, cast
 
 from kfx.errors import UsageError
+
+OnBadRows = Literal["error", "skip"]
+"""What to do with a row of a text file that cannot be read: refuse the table, or leave the row out and report it."""
+
+EVERY_OTHER = "*"
+"""Stands for every numeric feature without a choice of its own."""
+
+_HISTOGRAM = re.compile(r"(standard|quantiles)(?::(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,45 @@ class Slice:
 
 
 @dataclass(frozen=True)
+class HistogramChoice:
+    """Which histograms a numeric feature has; TFDV's `per_feature_stats_config`, which knows all or none."""
+
+    feature: str
+    """The feature's name, the names down to a struct's field joined by dots, or `*`."""
+
+    standard: int | None = None
+    """Equal-width buckets; 0 for no such histogram, None for as many as other features have."""
+
+    quantiles: int | None = None
+    """Quantile buckets; 0 and None likewise. Without any histogram there is no median either, as in TFDV."""
+
+    @classmethod
+    def parse(cls, text: str) -> HistogramChoice:
+        """Reads `x=50` (of both), `x=none`, `x=standard:50`, `x=quantiles` or `x=standard,quantiles:100`.
+
+        Raises:
+            UsageError: The text is nothing of that.
+        """
+        feature, _, choice = text.rpartition("=")
+        if not feature:
+            raise UsageError(f"{text!r} chooses no histogram. Write {_HISTOGRAM_FORMS}.")
+        if choice == "none":
+            return cls(feature, 0, 0)
+        if choice.isdecimal() and int(choice):
+            return cls(feature, int(choice), int(choice))
+        chosen: dict[str, int | None] = {"standard": 0, "quantiles": 0}
+        for part in choice.split(","):
+            match = _HISTOGRAM.fullmatch(part)
+            if not match or match[2] == "0":
+                raise UsageError(f"{text!r}: {part!r} is no histogram. Write {_HISTOGRAM_FORMS}.")
+            chosen[match[1]] = int(match[2]) if match[2] else None
+        return cls(feature, **chosen)
+
+
+_HISTOGRAM_FORMS = "x=50, x=none, x=standard:50, x=quantiles or x=standard:50,quantiles:100; * is every other feature"
+
+
+@dataclass(frozen=True)
 class StatsOptions:
     """Settings of one computation; names and defaults are those of TFDV 1.21's `StatsOptions` where it has them."""
 
@@ -50,6 +100,10 @@ class StatsOptions:
     slice_features: tuple[Slice, ...] = ()
     """Each adds a data set for every value (or combination of values) of some columns."""
 
+    slice_sqls: tuple[str, ...] = ()
+    """SQL that names slices, as TFDV's `experimental_slice_sqls`: `SELECT STRUCT(country) FROM example.country`. Only
+    engines with SQL take them."""
+
     num_top_values: int = 20
     """Most frequent values kept of a string feature."""
 
@@ -60,10 +114,19 @@ class StatsOptions:
     """Quantile buckets of the number of values an example has."""
 
     num_histogram_buckets: int = 10
-    """Equal-width buckets of a numeric feature."""
+    """Equal-width buckets of a numeric feature; 0 for no such histogram."""
 
     num_quantiles_histogram_buckets: int = 10
-    """Quantile buckets of a numeric feature."""
+    """Quantile buckets of a numeric feature; 0 for no such histogram."""
+
+    histograms: tuple[HistogramChoice, ...] = ()
+    """Numeric features with other histograms than these; the last choice of a feature counts."""
+
+    on_bad_rows: OnBadRows = "error"
+    """A row of CSV, TSV or JSON lines that cannot be read is an error, or is left out, counted and reported."""
+
+    delimiter: str = ""
+    """What stands between two cells of a text file, one character; empty for the comma of CSV and the tab of TSV."""
 
     mergeable: bool = False
     """Keep in the proto what merging needs: about 1,000 points of every numeric feature's distribution, and up to
@@ -74,13 +137,48 @@ class StatsOptions:
 
     def __post_init__(self) -> None:
         """Refuses settings that cannot be computed."""
-        for name in ("num_histogram_buckets", "num_quantiles_histogram_buckets", "num_values_histogram_buckets"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        for name in ("num_top_values", "num_rank_histogram_buckets"):
+        if self.num_values_histogram_buckets < 1:
+            raise UsageError(
+                f"num_values_histogram_buckets is {self.num_values_histogram_buckets}; it must be at least 1."
+            )
+        for name in ("num_top_values", "num_rank_histogram_buckets", "num_histogram_buckets",
+                     "num_quantiles_histogram_buckets"):  # fmt: skip
             if getattr(self, name) < 0:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must not be negative.")
+        bad_rows(self.on_bad_rows)
+        if self.delimiter and not (
+            self.delimiter.isascii() and len(self.delimiter) == 1 and self.delimiter not in '"\r\n'
+        ):
+            raise UsageError(f"The delimiter is {self.delimiter!r}; it must be one ASCII character, and no quote.")
         if self.sample_rate is not None and not 0 < self.sample_rate <= 1:
             raise UsageError(f"The sample rate is {self.sample_rate}; it must be above 0 and at most 1.")
         if self.memory_limit < 256 << 20:
             raise UsageError(f"The memory limit is {self.memory_limit >> 20} MiB; kfx needs at least 256 MiB.")
+
+    def of_feature(self, path: Sequence[str]) -> StatsOptions:
+        """Returns these options with the numbers of histogram buckets one numeric feature has.
+
+        Args:
+            path: The feature's column, then the names of fields down to it.
+        """
+        by_feature = {choice.feature: choice for choice in self.histograms}
+        choice = by_feature.get(".".join(path)) or by_feature.get(EVERY_OTHER)
+        if choice is None:
+            return self
+        standard, quantiles = choice.standard, choice.quantiles
+        return replace(
+            self,
+            num_histogram_buckets=self.num_histogram_buckets if standard is None else standard,
+            num_quantiles_histogram_buckets=self.num_quantiles_histogram_buckets if quantiles is None else quantiles,
+        )
+
+
+def bad_rows(text: str) -> OnBadRows:
+    """Returns `error` or `skip`.
+
+    Raises:
+        UsageError: The text is neither.
+    """
+    if text not in {"error", "skip"}:
+        raise UsageError(f"on_bad_rows is {text!r}; it must be error or skip.")
+    return cast("OnBadRows", text)
