@@ -73,11 +73,20 @@ class _Computation:
         rows, copies = self._table.num_rows, self._selection.copies
         beside = WEIGHT_BYTES if self._options.weight_feature is not None else 0
         groups = self._budget.groups(self._schema, self._names, rows, workers, copies, beside)
+        # A table without columns still has rows to count.
+        groups = groups or [Group((), ())]
+        # What takes longest starts first, so that no thread works on alone at the end.
+        order = sorted(range(len(groups)), key=lambda at: not self._has_text(groups[at]))
         with ThreadPoolExecutor(workers) as pool:
-            # A table without columns still has rows to count.
-            made = list(pool.map(self._group, groups or [Group((), ())]))
+            computed = dict(zip(order, pool.map(self._group, [groups[at] for at in order]), strict=True))
+        made = [computed[at] for at in range(len(groups))]
         whole, *slices = made[0]
         return [self._joined(name, [datasets[name] for datasets in made]) for name in [whole, *sorted(slices)]]
+
+    def _has_text(self, group: Group) -> bool:
+        import pyarrow as pa
+
+        return any(not pa.types.is_primitive(self._schema.field(name).type) for name in group.names)
 
     def _joined(self, name: str, parts: list[_Dataset]) -> statistics_pb2.DatasetFeatureStatistics:
         features = [feature for part in parts for feature in part.features]

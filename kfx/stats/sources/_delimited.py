@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
 from kfx.stats.sources import WidenedError
-from kfx.stats.sources._blocks import blocks, in_parallel
+from kfx.stats.sources._blocks import Buffers, blocks, in_parallel
 from kfx.stats.sources._columns import check_columns, unique_names
 
 if TYPE_CHECKING:
@@ -81,14 +81,16 @@ class DelimitedFiles:
     def _file(self, path: str, wanted: list[str]) -> Iterator[pa.RecordBatch]:
         names = self._header(path)
         rows = 0
+        buffers = Buffers()
         with self._open(path) as stream:
-            for parsed in in_parallel(self._parser(names, wanted), self._body(path, stream)):
+            body = self._body(path, stream, buffers)
+            for parsed in in_parallel(self._parser(names, wanted, buffers), body):
                 if isinstance(parsed, Exception):
                     raise self._explained(path, names, rows, parsed) from parsed
                 rows += parsed.num_rows
                 yield from parsed.to_batches()
 
-    def _parser(self, names: Sequence[str], wanted: Sequence[str] | None) -> Any:
+    def _parser(self, names: Sequence[str], wanted: Sequence[str] | None, buffers: Buffers | None = None) -> Any:
         """Returns a function that parses a block of rows, and hands a failure back for its place in the file."""
         import pyarrow as pa
         import pyarrow.csv as pacsv
@@ -105,16 +107,19 @@ class DelimitedFiles:
             except pa.ArrowInvalid as error:
                 # Only blank lines hold no row, which Arrow calls an empty file.
                 return error if bytes(block).strip() else pa.table({name: pa.nulls(0) for name in wanted or names})
+            finally:
+                if buffers is not None:  # Arrow has copied every value
+                    buffers.give_back(block)
 
         return parsed
 
-    def _body(self, path: str, stream: Any) -> Iterator[memoryview]:
+    def _body(self, path: str, stream: Any, buffers: Buffers | None = None) -> Iterator[memoryview]:
         """Yields the blocks after the header."""
         import pyarrow as pa
 
         skip = self._header_bytes(path)
         try:
-            for block in blocks(stream, quotes=True):
+            for block in blocks(stream, quotes=True, buffers=buffers):
                 if skip < len(block):
                     yield block[skip:]
                 skip = max(0, skip - len(block))
