@@ -36,10 +36,10 @@ class FeatureColumn:
 
         self._path = path
         self._levels: list[_Level] = []
-        kind = _storage(kind)
-        while _is_list(kind):
+        kind = storage(kind)
+        while is_list(kind):
             self._levels.append(_Level(options))
-            kind = _storage(kind.value_type) if not pa.types.is_map(kind) else _entries(kind)
+            kind = storage(kind.value_type) if not pa.types.is_map(kind) else entries(kind)
         # A flat value counts as a list of one, as TFDV reads it.
         self._flat = not self._levels
         if self._flat:
@@ -66,7 +66,7 @@ class FeatureColumn:
             array: The chunk.
             weights: How much each of its rows counts; None without a weight feature.
         """
-        array = _plain(array)
+        array = plain(array)
         if self._flat:
             if not self._again:
                 self._levels[0].add_flat(array, weights)
@@ -79,7 +79,7 @@ class FeatureColumn:
                 if not self._again:
                     level.add(array, weights)
                 weights = None if weights is None else _of_items(array, weights)
-                array = _plain(array.flatten())
+                array = plain(array.flatten())
         self._add_leaves(array, weights)
 
     def _add_leaves(self, array: pa.Array, weights: Weights | None) -> None:
@@ -206,44 +206,48 @@ def leaf_counts(array: pa.Array, depth: int) -> npt.NDArray[Any]:
     lengths = list_lengths(array)
     if depth == 1:
         return lengths
-    running = np.concatenate([[0], np.cumsum(leaf_counts(_plain(array.flatten()), depth - 1))])
+    running = np.concatenate([[0], np.cumsum(leaf_counts(plain(array.flatten()), depth - 1))])
     ends = np.cumsum(lengths)
     return np.asarray(running[ends] - running[ends - lengths])
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Says whether a type is a list, or a map, which is a list of entries."""
     import pyarrow as pa
 
     tests = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list, pa.types.is_map)
     return any(test(kind) for test in tests)
 
 
-def _entries(kind: pa.MapType) -> pa.DataType:
+def entries(kind: pa.MapType) -> pa.DataType:
+    """Returns the type of a map's entries."""
     import pyarrow as pa
 
     return pa.struct([pa.field("key", kind.key_type), pa.field("value", kind.item_type)])
 
 
-def _storage(kind: pa.DataType) -> pa.DataType:
+def storage(kind: pa.DataType) -> pa.DataType:
+    """Returns what an extension type stores; any other type as it is."""
     import pyarrow as pa
 
     return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
 
 
-def _plain(array: pa.Array) -> pa.Array:
+def plain(array: pa.Array) -> pa.Array:
     """Returns extension arrays as what they store, maps as lists of entries, and decodes odd dictionaries."""
     import pyarrow as pa
 
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     if pa.types.is_map(array.type):
-        return array.cast(pa.list_(_entries(array.type)))
-    if pa.types.is_dictionary(array.type) and not _is_text(array.type.value_type):
+        return array.cast(pa.list_(entries(array.type)))
+    if pa.types.is_dictionary(array.type) and not is_text(array.type.value_type):
         return array.dictionary_decode()
     return array
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Says whether a type is text or bytes."""
     import pyarrow as pa
 
     tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary,
@@ -262,7 +266,7 @@ def _feature_type(path: tuple[str, ...], kind: pa.DataType) -> FeatureType:
     temporal = pa.types.is_temporal(kind) and not pa.types.is_interval(kind)
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind) or temporal:
         return "INT"
-    if _is_text(kind) or pa.types.is_null(kind):
+    if is_text(kind) or pa.types.is_null(kind):
         return "STRING"
     if pa.types.is_struct(kind):
         return "STRUCT"
