@@ -131,7 +131,7 @@ def test_quoted_line_ends_at_block_borders(tmp_path: Path) -> None:
 def test_a_stray_quote_does_not_swallow_the_rest(line: str) -> None:
     """A quote inside an unquoted value leaves blocks that end at line ends."""
     text = line.encode() + b'x,"y"\n' * (3 * BLOCK)
-    cut = list(blocks(io.BytesIO(text), quotes=True))
+    cut = [block.rows for block in blocks(io.BytesIO(text), quotes=True)]
     assert b"".join(cut) == text
     assert len(cut) > 3
     assert all(block[-1:] == b"\n" for block in cut)
@@ -156,7 +156,7 @@ def test_blocks_end_where_rows_end(written: list[list[str]]) -> None:
             return super().readinto(memoryview(buffer)[:7])
 
     cut = blocks(Slow(text.getvalue().encode()), quotes=True)
-    apart = [row for block in cut for row in csv.reader(io.StringIO(bytes(block).decode(), newline=""))]
+    apart = [row for block in cut for row in csv.reader(io.StringIO(bytes(block.rows).decode(), newline=""))]
     assert apart == written
 
 
@@ -187,8 +187,8 @@ TRUNCATED = gzip.compress(b"a,b\n" + bytes(range(256)).hex().encode() * 500)[:-9
         ("utf16.csv", "a,b\n1,2\n".encode("utf-16"), r"header of .*utf16\.csv is not UTF-8"),
         ("blank.csv", b"\n\n", r"blank\.csv has no header"),
         ("cut.parquet", PARQUET[:-20], r"cut\.parquet cannot be read as Parquet"),
-        ("bad.jsonl", b'{"a": 1}\n{"a"\n', r"bad\.jsonl cannot be read as JSON lines"),
-        ("mixed.jsonl", b'{"a": 1}\n{"a": [1]}\n', r"mixed\.jsonl cannot be read.*number to array in row 1"),
+        ("bad.jsonl", b'{"a": 1}\n{"a"\n', r"Row 2 of .*bad\.jsonl cannot be read as JSON lines"),
+        ("mixed.jsonl", b'{"a": 1}\n{"a": [1]}\n', r"Row 2 of .*mixed\.jsonl cannot be read.*number to array"),
     ],
 )
 def test_damaged_files_are_named(tmp_path: Path, name: str, content: bytes, says: str) -> None:

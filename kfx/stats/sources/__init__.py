@@ -11,14 +11,27 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from kfx.errors import KfxError, UsageError
+from kfx.stats.options import OnBadRows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _SCHEME = re.compile(r"([a-z][a-z0-9-]+):")
+
+
+@dataclass(frozen=True)
+class TextReading:
+    """How files of text are read; other sources have nothing to choose."""
+
+    delimiter: str = ""
+    """What stands between two cells of CSV or TSV; empty for what the file's name says."""
+
+    on_bad_rows: OnBadRows = "error"
+    """What to do with a row that cannot be read."""
 
 
 class Source(Protocol):
@@ -72,6 +85,18 @@ class Unsettled(Protocol):
         """
 
 
+@runtime_checkable
+class Text(Protocol):
+    """A source whose files are text."""
+
+    def read_as(self, reading: TextReading) -> Source:
+        """Returns the same files, read in another way.
+
+        Raises:
+            UsageError: The files have nothing of that kind to choose.
+        """
+
+
 def schemes() -> list[str]:
     """Returns the schemes kfx reads, in alphabetical order: the public modules of this package."""
     return sorted(
@@ -79,15 +104,16 @@ def schemes() -> list[str]:
     )
 
 
-def open_source(uri: str) -> Source:
+def open_source(uri: str, reading: TextReading = TextReading()) -> Source:
     """Opens a table.
 
     Args:
         uri: A local path or glob (CSV, TSV, JSON lines or Parquet, plain, gzip or zstd), `gs://...` likewise,
             `bq://project.dataset.table`, `bq-query:SELECT ...`, or `sklearn:NAME`.
+        reading: How to read it, if it is text.
 
     Raises:
-        UsageError: The scheme is unknown, or nothing readable is there.
+        UsageError: The scheme is unknown, nothing readable is there, or a delimiter is given for what has none.
         MissingExtraError: The source needs a package that is not installed.
     """
     if not uri:
@@ -100,4 +126,8 @@ def open_source(uri: str) -> Source:
             raise UsageError(f"{uri!r} has a scheme kfx does not read. It reads: {known}, and plain paths.")
         scheme = "file"
     source: Source = importlib.import_module(f"{__name__}.{scheme.replace('-', '_')}").open_uri(uri)
+    if isinstance(source, Text):
+        return source.read_as(reading)
+    if reading.delimiter:
+        raise UsageError(f"{uri!r} has no delimiter, and {reading.delimiter!r} was given for one. Leave it out.")
     return source

@@ -6,14 +6,45 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BLOCK = 4 << 20  # bytes; larger blocks leave the processor's cache, smaller ones cost more calls
 
 _SLACK = 256 << 10  # room for the row that the block before cut off
 _LONGEST = 32 << 20  # bytes after which an unclosed quote is taken for a stray one
 
+Piece = TypeVar("Piece")
 Result = TypeVar("Result")
+
+
+class Block(NamedTuple):
+    """Whole rows of a text."""
+
+    rows: memoryview
+    """Their bytes."""
+
+    odd_quotes: bool
+    """Whether double quotes are odd in number: one may be open to the end. Never where quotes mean nothing."""
+
+
+@dataclass(frozen=True)
+class ParsedRows:
+    """What a block held."""
+
+    tables: tuple[pa.Table, ...]
+    """The rows that were read."""
+
+    bad: tuple[tuple[int, str], ...]
+    """Number in the block, from 1, of each row that could not be read, and what is wrong with it."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of the block, read or not."""
+        return sum(int(table.num_rows) for table in self.tables) + len(self.bad)
 
 
 class Buffers:
@@ -35,7 +66,7 @@ class Buffers:
             self._free.append(block.obj)
 
 
-def blocks(stream: Any, *, quotes: bool, buffers: Buffers | None = None) -> Iterator[memoryview]:
+def blocks(stream: Any, *, quotes: bool, buffers: Buffers | None = None) -> Iterator[Block]:
     """Yields the stream's bytes in blocks of about 4 MiB that end at a row's end.
 
     Args:
@@ -54,21 +85,21 @@ def blocks(stream: Any, *, quotes: bool, buffers: Buffers | None = None) -> Iter
         whole = memoryview(block)[:filled]
         if filled == len(rest):
             break
-        cut = _row_end(block, filled, quotes=quotes)
+        cut, odd = _row_end(block, filled, quotes=quotes)
         rest = bytes(whole[cut:])
         if cut:
-            yield whole[:cut]
+            yield Block(whole[:cut], odd)
         else:
             buffers.give_back(whole)
     if rest:
-        yield whole
+        yield Block(whole, quotes and rest.count(b'"') % 2 == 1)
 
 
-def _row_end(block: bytearray, filled: int, *, quotes: bool) -> int:
-    """Returns the length of the block's whole rows; 0 where no row is known to end."""
+def _row_end(block: bytearray, filled: int, *, quotes: bool) -> tuple[int, bool]:
+    """Returns the length of the block's whole rows, 0 where no row is known to end, and whether a quote may be open."""
     last = block.rfind(b"\n", 0, filled) + 1
     if not quotes or not last or block.count(b'"', 0, last) % 2 == 0:
-        return last
+        return last, False
     import numpy as np
 
     # A line end after an odd number of quotes is inside a value.
@@ -76,12 +107,12 @@ def _row_end(block: bytearray, filled: int, *, quotes: bool) -> int:
     ends = np.flatnonzero(content == ord("\n"))
     outside = ends[np.flatnonzero(content == ord('"')).searchsorted(ends) % 2 == 0]
     if len(outside):
-        return int(outside[-1]) + 1
+        return int(outside[-1]) + 1, False
     # The quote is a stray one in an unquoted value, or the value is long.
-    return last if filled >= _LONGEST else 0
+    return (last, True) if filled >= _LONGEST else (0, False)
 
 
-def in_parallel(work: Callable[[memoryview], Result], pieces: Iterator[memoryview]) -> Iterator[Result]:
+def in_parallel(work: Callable[[Piece], Result], pieces: Iterator[Piece]) -> Iterator[Result]:
     """Yields the results of the work on each piece, in order, a few pieces ahead of the reader."""
     workers = os.cpu_count() or 1
     ahead: deque[Future[Result]] = deque()

@@ -10,23 +10,25 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import functools
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
-from kfx.stats.sources import WidenedError
-from kfx.stats.sources._blocks import Buffers, blocks, in_parallel
+from kfx.stats.bad_rows import BadRows
+from kfx.stats.sources import Source, TextReading, WidenedError
+from kfx.stats.sources._blocks import Block, Buffers, blocks, in_parallel
 from kfx.stats.sources._columns import check_columns, unique_names
+from kfx.stats.sources._csv_rows import CsvParser
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.fs as pafs
 
 _MISFIT = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to (\S+): (.*)")
-_RAGGED = re.compile(r"CSV parse error: Row #(\d+): (Expected \d+ columns, got \d+)")
 _WIDER = {"null": "int64", "int64": "double", "double": "string", "string": "binary"}
 _BOM = b"\xef\xbb\xbf"
 
@@ -47,8 +49,18 @@ class DelimitedFiles:
     delimiter: str
     """What stands between two cells of a row."""
 
+    reading: TextReading = field(default_factory=TextReading)
+    """What the user said about delimiters and bad rows."""
+
+    bad_rows: BadRows = field(default_factory=BadRows, repr=False)
+    """The rows that the latest reading left out."""
+
     _types: dict[str, pa.DataType] = field(default_factory=dict, repr=False)
     _settled: list[bool] = field(default_factory=list, repr=False)
+
+    def read_as(self, reading: TextReading) -> Source:
+        """Returns these files, read in another way."""
+        return replace(self, delimiter=reading.delimiter or self.delimiter, reading=reading)
 
     def schema(self) -> pa.Schema:
         """Returns the columns with types that hold in every row; reads the files whole unless they were read before."""
@@ -80,49 +92,35 @@ class DelimitedFiles:
 
     def _file(self, path: str, wanted: list[str]) -> Iterator[pa.RecordBatch]:
         names = self._header(path)
-        rows = 0
+        rows = 1  # the header
         buffers = Buffers()
+        parse = CsvParser(self.delimiter, names, self._types, wanted, buffers)
+        self.bad_rows.begin(path)
         with self._open(path) as stream:
-            body = self._body(path, stream, buffers)
-            for parsed in in_parallel(self._parser(names, wanted, buffers), body):
+            for parsed in in_parallel(parse, self._body(path, stream, buffers)):
                 if isinstance(parsed, Exception):
                     raise self._explained(path, names, rows, parsed) from parsed
-                rows += parsed.num_rows
-                yield from parsed.to_batches()
+                for number, why in parsed.bad:
+                    self._leave_out(path, rows + number, why)
+                rows += parsed.rows
+                for table in parsed.tables:
+                    yield from table.to_batches()
 
-    def _parser(self, names: Sequence[str], wanted: Sequence[str] | None, buffers: Buffers | None = None) -> Any:
-        """Returns a function that parses a block of rows, and hands a failure back for its place in the file."""
-        import pyarrow as pa
-        import pyarrow.csv as pacsv
+    def _leave_out(self, path: str, row: int, why: str) -> None:
+        if self.reading.on_bad_rows == "error":
+            raise UsageError(f"Row {row} of {path} {why} (the header is row 1).")
+        self.bad_rows.add(path, row, why)
 
-        parse = pacsv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True)
-        convert = pacsv.ConvertOptions(
-            column_types=dict(self._types), include_columns=wanted, null_values=[""], strings_can_be_null=True
-        )
-
-        def parsed(block: memoryview) -> pa.Table | Exception:
-            read = pacsv.ReadOptions(column_names=names, use_threads=False, block_size=len(block) + 1)
-            try:
-                return pacsv.read_csv(pa.BufferReader(pa.py_buffer(block)), read, parse, convert)
-            except pa.ArrowInvalid as error:
-                # Only blank lines hold no row, which Arrow calls an empty file.
-                return error if bytes(block).strip() else pa.table({name: pa.nulls(0) for name in wanted or names})
-            finally:
-                if buffers is not None:  # Arrow has copied every value
-                    buffers.give_back(block)
-
-        return parsed
-
-    def _body(self, path: str, stream: Any, buffers: Buffers | None = None) -> Iterator[memoryview]:
+    def _body(self, path: str, stream: Any, buffers: Buffers | None = None) -> Iterator[Block]:
         """Yields the blocks after the header."""
         import pyarrow as pa
 
         skip = self._header_bytes(path)
         try:
             for block in blocks(stream, quotes=True, buffers=buffers):
-                if skip < len(block):
-                    yield block[skip:]
-                skip = max(0, skip - len(block))
+                if skip < len(block.rows):
+                    yield block._replace(rows=block.rows[skip:])
+                skip = max(0, skip - len(block.rows))
         except (OSError, pa.ArrowException) as error:
             raise UsageError(f"{path} is damaged: {error}.") from error
 
@@ -143,10 +141,12 @@ class DelimitedFiles:
             block = next(self._body(path, stream), None)
         if block is None:
             return {}
-        parsed = self._parser(names, names)(block)
+        parsed = CsvParser(self.delimiter, names, {}, names)(block)
         if isinstance(parsed, Exception):
-            raise self._explained(path, names, 0, parsed) from parsed
-        return {column.name: _text_type(column.type) for column in parsed.schema}
+            raise self._explained(path, names, 1, parsed) from parsed
+        # A block is more than one table only where a quote was never closed.
+        found = [(column.name, _text_type(column.type)) for table in parsed.tables for column in table.schema]
+        return {name: functools.reduce(_wider, (kind for other, kind in found if other == name)) for name in names}
 
     def _explained(self, path: str, names: Sequence[str], rows: int, error: Exception) -> Exception:
         """Says where in the file a block failed, or widens a type that does not hold."""
@@ -159,12 +159,7 @@ class DelimitedFiles:
                 self._types[name] = _wider(self._types.get(name), getattr(pa, _FACTORY[_WIDER[kind]])())
                 self._settled.clear()
                 return WidenedError(f"Column {name!r} of {path} cannot be read as {kind}: {misfit[4]}")
-        if ragged := _RAGGED.search(text):
-            # Arrow counts a block's rows from 1, and the header is the file's row 1.
-            return UsageError(
-                f"Row {rows + int(ragged[1]) + 1} of {path} is ragged: {ragged[2]} (the header is row 1)."
-            )
-        return UsageError(f"{path} cannot be read as CSV after row {rows + 1}: {text}")
+        return UsageError(f"{path} cannot be read as CSV after row {rows}: {text}")
 
     def _header(self, path: str) -> list[str]:
         return unique_names(self._first_record(path)[0])

@@ -1,0 +1,123 @@
+"""A table of many files as one source a file, for workers that share them out.
+
+What holds for the whole table is then told to every part: columns whose types fit all files.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kfx.errors import UsageError
+from kfx.stats.sources import Source
+from kfx.stats.sources._columns import check_columns, pick
+from kfx.stats.sources._delimited import DelimitedFiles, wider
+from kfx.stats.sources._json import JsonFiles, unified
+from kfx.stats.sources._parquet import ParquetFiles
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.fs as pafs
+
+
+def parts(source: Source) -> tuple[list[Source], pafs.FileSystem]:
+    """Returns a source for each file of a table, in order, and where the files are.
+
+    Raises:
+        UsageError: The table is not made of files.
+    """
+    if isinstance(source, ParquetFiles):
+        return [ParquetFiles(source.uri, source.file_system, (path,)) for path in source.paths], source.file_system
+    if isinstance(source, (DelimitedFiles, JsonFiles)):
+        # Nothing that one reading found out is shared with another.
+        return [_alone(source, path) for path in source.codecs], source.file_system
+    raise UsageError(
+        f"{source.uri!r} is not made of files that workers can share out. Write it to Parquet files in a bucket first."
+    )
+
+
+def _alone(source: DelimitedFiles | JsonFiles, path: str) -> Source:
+    fresh = type(source)(source.uri, source.file_system, {path: source.codecs[path]}, *_delimiter(source))
+    return fresh.read_as(source.reading)
+
+
+def _delimiter(source: DelimitedFiles | JsonFiles) -> tuple[str, ...]:
+    return (source.delimiter,) if isinstance(source, DelimitedFiles) else ()
+
+
+def settled(part: Source, schemas: Sequence[pa.Schema]) -> Source:
+    """Returns a part of a table, to be read with types that fit all its parts.
+
+    Args:
+        part: One of `parts`.
+        schemas: Every schema that a part has, the first part's first.
+
+    Raises:
+        UsageError: The parts do not have the same columns, or types that fit no common one.
+    """
+    import pyarrow as pa
+
+    first = schemas[0]
+    if isinstance(part, JsonFiles):
+        together = functools.reduce(functools.partial(unified, part.uri), schemas)
+        return replace(part, _schema=[together])
+    for other in schemas[1:]:
+        if set(other.names) != set(first.names):
+            odd = min(set(other.names) ^ set(first.names))
+            raise UsageError(f"The files of {part.uri!r} do not have the same columns: they differ in {odd!r}.")
+    if isinstance(part, DelimitedFiles):
+        types = {name: functools.reduce(wider, (schema.field(name).type for schema in schemas)) for name in first.names}
+        return replace(part, _types=types, _settled=[True])
+    if not isinstance(part, ParquetFiles):
+        raise TypeError(f"{type(part).__name__} is no part of a table")
+    return part if part.schema().equals(first) else TypedParquet(part, pa.schema(list(first)))
+
+
+@dataclass(frozen=True)
+class TypedParquet:
+    """A Parquet file whose columns are given the order and types of another's."""
+
+    file: ParquetFiles
+    """The file."""
+
+    wanted: pa.Schema
+    """The columns."""
+
+    @property
+    def uri(self) -> str:
+        """What the user gave."""
+        return self.file.uri
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of the file, as its footer says."""
+        return self.file.num_rows
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory the table takes before it is read: none."""
+        return 0
+
+    def schema(self) -> pa.Schema:
+        """Returns the columns."""
+        return self.wanted
+
+    def batches(self, columns: Sequence[str] | None = None, *, encoded: bool = False) -> Iterator[pa.RecordBatch]:
+        """Yields the rows; see `Source.batches`.
+
+        Raises:
+            UsageError: A value does not fit its column's type.
+        """
+        import pyarrow as pa
+
+        check_columns(self.uri, self.wanted.names, columns)
+        wanted = pick(self.wanted, columns)
+        for batch in self.file.batches(wanted.names):
+            try:
+                yield batch.cast(wanted)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+                raise UsageError(
+                    f"{self.file.paths[0]} has other column types than the first file: {error}"
+                ) from error
