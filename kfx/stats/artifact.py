@@ -13,7 +13,7 @@ from kfx.stats.report import render
 from kfx.stats.report.model import feature_model
 
 if TYPE_CHECKING:
-    from tensorflow_metadata.proto.v0 import statistics_pb2
+    from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 TFRECORD, BINARY, REPORT, METRICS = "stats.tfrecord", "stats.pb", "report.html", "metrics.json"
 
@@ -23,6 +23,7 @@ def write(
     folder: Path,
     title: str,
     compared: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList] | None = None,
+    anomalies: anomalies_pb2.Anomalies | None = None,
 ) -> dict[str, Path]:
     """Writes `stats.tfrecord`, `stats.pb`, `report.html` and `metrics.json` into a folder.
 
@@ -34,6 +35,7 @@ def write(
         folder: Where; made if it does not exist, older files of these names are replaced.
         title: The report's heading.
         compared: Other statistics the report shows beside these, by name.
+        anomalies: What validation of these statistics found, for the report; None if nobody looked.
 
     Returns:
         File name -> path.
@@ -46,7 +48,7 @@ def write(
     contents = {
         TFRECORD: tfrecord.record(binary),
         BINARY: binary,
-        REPORT: render(shown, title).encode(),
+        REPORT: render(shown, title, anomalies).encode(),
         METRICS: json.dumps(metrics(statistics), indent=1).encode(),
     }
     folder.mkdir(parents=True, exist_ok=True)

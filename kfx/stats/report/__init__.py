@@ -8,13 +8,21 @@ import re
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from kfx.stats.report.model import page_model
+from kfx.stats.report.model import page_model, shorten
 
 if TYPE_CHECKING:
-    from tensorflow_metadata.proto.v0 import statistics_pb2
+    from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+
+_SCRIPTS = ("values.js", "charts.js", "feature.js", "page.js")
+_SHORTER = (80, 40)  # characters of a value, tried in turn
+_LARGEST = 900_000  # bytes of data, above which values are cut shorter
 
 
-def render(statistics: statistics_pb2.DatasetFeatureStatisticsList, title: str) -> str:
+def render(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList,
+    title: str,
+    anomalies: anomalies_pb2.Anomalies | None = None,
+) -> str:
     """Returns the page.
 
     Every name and value from the data travels as JSON, which the page's script only ever sets as text. A
@@ -23,15 +31,35 @@ def render(statistics: statistics_pb2.DatasetFeatureStatisticsList, title: str) 
     Args:
         statistics: What to show; several data sets are shown side by side.
         title: The page's heading, such as the table's name.
+        anomalies: What validation of the first data set found: shown at the top and on each feature, with the measures
+            of drift and skew. None if nobody looked; without any anomaly, the page says that there is none.
     """
     files = resources.files(__name__)
-    page = (files / "page.html").read_text(encoding="utf-8")
-    document = json.dumps(page_model(statistics, title), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    texts = {name: (files / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", *_SCRIPTS)}
+    script = "\n".join(texts[name] for name in _SCRIPTS)
     parts = {
         "title": html.escape(title),
-        "style": (files / "page.css").read_text(encoding="utf-8"),
-        "script": (files / "page.js").read_text(encoding="utf-8"),
+        "style": texts["page.css"],
+        "script": f'"use strict";\n(() => {{\n{script}}})();',
         # Inside <script> nothing but "<" can end the element or open a comment.
-        "data": document.replace("<", "\\u003c"),
+        "data": _data(statistics, title, anomalies).replace("<", "\\u003c"),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], page)
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], texts["page.html"])
+
+
+def _data(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList, title: str, anomalies: anomalies_pb2.Anomalies | None
+) -> str:
+    """Returns the page's data as JSON; where it is large, values are cut shorter."""
+    model = page_model(statistics, title, anomalies)
+    document = _json(model)
+    for characters in _SHORTER:
+        if len(document.encode()) <= _LARGEST:
+            break
+        shorten(model, characters)
+        document = _json(model)
+    return document
+
+
+def _json(model: object) -> str:
+    return json.dumps(model, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from kfx.stats.report.findings import findings
+from kfx.stats.report.anomalies import anomalies_of_dataset, anomalies_of_features, drift_of_features
+from kfx.stats.report.changes import changes, difference
+from kfx.stats.report.findings import Finding, findings
 
 if TYPE_CHECKING:
-    from tensorflow_metadata.proto.v0 import statistics_pb2
+    from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 _VALUE_CHARACTERS = 160
 _RANKS = 40
@@ -16,34 +18,81 @@ _RANKS = 40
 Json = Any
 
 
-def page_model(statistics: statistics_pb2.DatasetFeatureStatisticsList, title: str) -> dict[str, Json]:
+def page_model(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList,
+    title: str,
+    anomalies: anomalies_pb2.Anomalies | None = None,
+) -> dict[str, Json]:
     """Returns the page's data; features of several data sets are joined by their path.
 
     Args:
         statistics: One or more data sets.
         title: The page's heading.
+        anomalies: What validation found in the first data set; None if nobody looked.
     """
     import kfx
 
-    joined: dict[tuple[str, ...], dict[str, Json]] = {}
+    joined: dict[tuple[str, ...], list[dict[str, Json] | None]] = {}
     for at, dataset in enumerate(statistics.datasets):
         for feature in dataset.features:
-            path = feature_path(feature)
-            entry = joined.setdefault(path, {"path": list(path), "of": [None] * len(statistics.datasets)})
-            entry["of"][at] = feature_model(feature, dataset.num_examples)
-    for entry in joined.values():
-        shown = next(model for model in entry["of"] if model)
-        entry["type"] = shown["type"]
-        entry["findings"] = sorted(
-            ((weight, text, at) for at, model in enumerate(entry["of"]) if model for weight, text in findings(model)),
-            key=lambda found: -found[0],
-        )
-    return {
+            of = joined.setdefault(feature_path(feature), [None] * len(statistics.datasets))
+            of[at] = feature_model(feature, dataset.num_examples)
+    names = [dataset.name or f"data set {at + 1}" for at, dataset in enumerate(statistics.datasets)]
+    entries = {path: _entry(path, of, names) for path, of in joined.items()}
+    model = {
         "title": title,
         "version": kfx.__version__,
-        "datasets": [{"name": d.name, "rows": d.num_examples} for d in statistics.datasets],
-        "features": list(joined.values()),
+        "datasets": [_dataset(name, dataset) for name, dataset in zip(names, statistics.datasets, strict=True)],
+        "features": list(entries.values()),
     }
+    if anomalies is not None:
+        model["anomalies"] = anomalies_of_dataset(anomalies)
+        model["features"] = _with_anomalies(entries, anomalies, len(names))
+    return model
+
+
+def _entry(path: tuple[str, ...], of: list[dict[str, Json] | None], names: list[str]) -> dict[str, Json]:
+    """Returns one feature of all data sets, with what deserves a look, worst first."""
+    entry: dict[str, Json] = {"path": list(path), "type": next(model["type"] for model in of if model), "of": of}
+    if len(of) > 1:
+        entry["difference"] = max(difference(of[0], other) for other in of[1:])
+    # What changed says more than what is; what several data sets have in common is told once, as the first has it.
+    changed = list(changes(of[0], of[1], names[1])) if len(of) == 2 else []
+    told: dict[str, tuple[Finding, list[int]]] = {finding.kind: (finding, []) for finding in changed}
+    for at, model in enumerate(of if of[0] or not changed else ()):
+        for finding in findings(model) if model else ():
+            if all(finding.kind != change.kind for change in changed):
+                told.setdefault(finding.kind, (finding, []))[1].append(at)
+    worst_first = sorted(told.values(), key=lambda pair: -pair[0].weight)
+    entry["findings"] = [[finding.weight, finding.text, at] for finding, at in worst_first]
+    return entry
+
+
+def _with_anomalies(
+    entries: dict[tuple[str, ...], dict[str, Json]], anomalies: anomalies_pb2.Anomalies, datasets: int
+) -> list[dict[str, Json]]:
+    """Adds anomalies and drift to their features; a feature that is not in the data gets an entry without figures."""
+    extra: dict[str, dict[tuple[str, ...], list[dict[str, Json]]]] = {
+        "anomalies": anomalies_of_features(anomalies, entries),
+        "drift": drift_of_features(anomalies),
+    }
+    for key, by_path in extra.items():
+        for path, found in by_path.items():
+            absent = {"path": list(path), "type": "absent", "of": [None] * datasets, "findings": []}
+            entries.setdefault(path, absent)[key] = found
+    return list(entries.values())
+
+
+def _dataset(name: str, dataset: statistics_pb2.DatasetFeatureStatistics) -> dict[str, Json]:
+    return {"name": name, "rows": dataset.num_examples}
+
+
+def shorten(model: dict[str, Json], characters: int) -> None:
+    """Cuts the values of a page's data to a number of characters, in place."""
+    for entry in model["features"]:
+        for figures in filter(None, entry["of"]):
+            for pair in figures.get("top", ()):
+                pair[0] = _clipped(pair[0], characters)
 
 
 def feature_path(feature: statistics_pb2.FeatureNameStatistics) -> tuple[str, ...]:
@@ -132,7 +181,7 @@ def _text(stats: Any) -> dict[str, Json]:
         "unique": stats.unique,
         "length": _number(stats.avg_length),
         "invalid": stats.invalid_utf8_count,
-        "top": [[_clipped(top.value), top.frequency] for top in stats.top_values],
+        "top": [[_clipped(top.value, _VALUE_CHARACTERS), top.frequency] for top in stats.top_values],
         "ranks": [[rank, buckets[rank - 1].sample_count] for rank in shown if rank <= len(buckets)],
     }
 
@@ -153,5 +202,5 @@ def _number(value: float) -> Json:
     return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
 
 
-def _clipped(value: str) -> str:
-    return value if len(value) <= _VALUE_CHARACTERS else value[:_VALUE_CHARACTERS] + "…"
+def _clipped(value: str, characters: int) -> str:
+    return value if len(value) <= characters else value[: characters - 1] + "…"

@@ -30,7 +30,7 @@ def table(dataset: statistics_pb2.DatasetFeatureStatistics) -> str:
         model = feature_model(feature, dataset.num_examples)
         name = _printable(".".join(feature_path(feature)))
         rows.append((name, model["type"], *_figures(model)))
-        notes.extend((weight, f"  {'!' * weight:<3} {name} {text}") for weight, text in findings(model))
+        notes.extend((found.weight, f"  {'!' * found.weight:<3} {name} {found.text}") for found in findings(model))
     widths = [max(len(row[at]) for row in rows) for at in range(len(_HEADER))]
     lines = ["  ".join(map(_padded, row, widths, range(len(row)))).rstrip() for row in rows]
     title = f"{dataset.name or 'All rows'}: {dataset.num_examples:,} rows, {len(dataset.features):,} features"
