@@ -30,10 +30,10 @@ def split_args(texts: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def tell_built(built: Built, target: str, output: str) -> None:
+def tell_built(built: Built, output: str) -> None:
     """Prints what was built or found, as text or as one JSON object."""
     if output == "json":
-        found = {"target": target, "image": str(built.name), "content": str(built.content), "state": built.how}
+        found = {"target": built.target, "image": str(built.name), "content": str(built.content), "state": built.how}
         click.echo(json.dumps({**found, "size_bytes": built.size_bytes}))
         return
     size = f", {built.size_bytes / 1e9:.2f} GB" if built.size_bytes else ""
@@ -43,7 +43,7 @@ def tell_built(built: Built, target: str, output: str) -> None:
         click.echo(f"Nothing changed: {built.name} is {built.how} ({built.content.tag}){size}")
 
 
-def push_and_tell(built: Built, target: str, engine: Builder, output: str) -> None:
+def push_and_tell(built: Built, engine: Builder, output: str) -> None:
     """Pushes the image and prints its digest and how to use it.
 
     Raises:
@@ -51,11 +51,11 @@ def push_and_tell(built: Built, target: str, engine: Builder, output: str) -> No
     """
     from kfx.images.build import push
 
-    pushed, sent = push(built, target, engine, lambda line: click.echo(line, err=True))
+    pushed, sent = push(built, engine, lambda line: click.echo(line, err=True))
     if output == "json":
-        found = {"target": target, "image": pushed.name, "digest": pushed.digest, "pinned": pushed.pinned}
+        found = {"target": built.target, "image": pushed.name, "digest": pushed.digest, "pinned": pushed.pinned}
         click.echo(json.dumps({**found, "state": built.how, "pushed": sent}))
         return
-    tell_built(built, target, output)
+    tell_built(built, output)
     done = "Pushed" if sent else "Nothing to push: the registry has"
     click.echo(f"{done} {pushed.name}\n{pushed.pinned}")

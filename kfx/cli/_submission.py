@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from kfx.errors import TransientError, UsageError
+from kfx.cli import _pinning
+from kfx.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,7 @@ OPTIONS: list[Callable[[Any], Any]] = [
     click.option("--pipeline-name", help="Another name for the pipeline."),
     click.option("--display-name", help="The run's name in the console."),
     click.option("--image", help="Image of kfx components, instead of BASE_KFX_IMAGE."),
+    click.option("--slim-image", help="Image of those that need no TensorFlow, instead of BASE_KFX_SLIM_IMAGE."),
     click.option("--pipeline-container-version", help="Another tag of that image."),
     click.option(
         "--build",
@@ -47,7 +48,7 @@ OPTIONS: list[Callable[[Any], Any]] = [
         is_flag=False,
         flag_value="true",
         default=False,
-        help="Build and push that image first, from the working directory, unless nothing changed.",
+        help="Build and push the images it needs first, from the working directory, unless nothing changed.",
     ),
     click.option("--pin/--no-pin", default=True, show_default=True, help="Submit kfx images by digest, not by tag."),
     click.option("--schedule", metavar="CRON", help="Start a run at these times: '0 6 * * 1-5'. See kfx schedules."),
@@ -94,6 +95,7 @@ class Given:
     pipeline_name: str | None
     display_name: str | None
     image: str | None
+    slim_image: str | None
     pipeline_container_version: str | None
     build: bool
     pin: bool
@@ -121,49 +123,48 @@ class Given:
     own_flags: tuple[str, ...] = ()
     """This command's flags, for messages."""
 
+    @property
+    def full_image(self) -> str:
+        """The name of the full image, given or configured; empty when there is neither.
+
+        Raises:
+            UsageError: The version is no tag.
+        """
+        from kfx.submit import spec
+
+        image = self.image or os.environ.get("BASE_KFX_IMAGE", "")
+        version = self.pipeline_container_version
+        return spec.with_tag(image, version) if image and version else image
+
 
 def compile_given(reference: str, given: Given) -> Pipeline:
-    """Compiles the pipeline with the image and the name the options give it.
+    """Compiles the pipeline with the images and the name the options give it; what was pushed from here by digest.
 
     Args:
         reference: PIPELINE of the command line.
         given: The options.
 
     Raises:
-        UsageError: There is no such pipeline, or it does not compile, or the image or name is none.
+        UsageError: There is no such pipeline, or it does not compile, or an image or the name is none.
     """
     from kfx.cli.pipeline import resolve
+    from kfx.images.pin import with_image
     from kfx.submit import spec
 
-    image = given.image or os.environ.get("BASE_KFX_IMAGE")
-    if image and given.pipeline_container_version:
-        image = spec.with_tag(image, given.pipeline_container_version)
-    if given.build:
-        image = _build(image)
-    if image:
-        os.environ["BASE_KFX_IMAGE"] = image
+    image = given.full_image
+    if given.build and not image:
+        raise UsageError("--build needs a name for the image: --image REGISTRY/REPOSITORY/kfx:TAG, or BASE_KFX_IMAGE.")
+    renamed = bool(given.image or given.pipeline_container_version)
+    _pinning.name_images(image if renamed else None, given.slim_image)
     compiled = resolve(reference)
+    named = with_image(compiled.spec, image if renamed or given.build else "", given.slim_image or "")
+    compiled = compiled.changed(named)
+    if given.pin and not given.build:
+        compiled = _pinning.with_recorded(compiled)
     changed = compiled.spec
-    if image and (given.build or given.image or given.pipeline_container_version):
-        changed = spec.with_image(changed, image)
     if given.pipeline_name:
         changed = spec.with_name(changed, given.pipeline_name)
-    return dataclasses.replace(compiled, spec=spec.with_caching(changed, given.caching))
-
-
-def _build(image: str | None) -> str:
-    """Builds and pushes the kfx image. Returns it by digest."""
-    from kfx.images import build as images
-    from kfx.images.engine import find_engine
-
-    if not image:
-        raise UsageError("--build needs a name for the image: --image REGISTRY/REPOSITORY/kfx:TAG, or BASE_KFX_IMAGE.")
-    engine = find_engine()
-    request = images.Request(tag=image.partition("@")[0])
-    built = images.build(request, engine, lambda line: click.echo(line, err=True))
-    pushed, sent = images.push(built, request.target, engine, lambda line: click.echo(line, err=True))
-    click.echo(f"{built.name} {built.how}, {'pushed' if sent else 'already pushed'}: {pushed.digest}", err=True)
-    return pushed.pinned
+    return compiled.changed(spec.with_caching(changed, given.caching))
 
 
 def values(compiled: Pipeline, given: Given) -> dict[str, Any]:
@@ -228,32 +229,19 @@ def emulated(given: Given) -> bool:
     return urlsplit(address).hostname in ("localhost", "127.0.0.1", "::1") and is_loopback(address)
 
 
-def pinned(spec: Mapping[str, Any], given: Given) -> dict[str, Any]:
-    """Returns the specification with every kfx image by digest, unless --no-pin.
+def placed(compiled: Pipeline, found: Mapping[str, Any], given: Given) -> dict[str, Any]:
+    """Returns the specification with every kfx image by digest: built first with --build, as it is with --no-pin.
 
-    A tag can move between the submission and the run, or the next run of a schedule. What `kfx push` recorded here is
-    taken as it is; other names are looked up in their registry. Towards an emulator of the platform on this machine a
-    registry out of reach is only noted.
+    Args:
+        compiled: The pipeline, checked.
+        found: The parameters the user gave.
+        given: The options.
 
     Raises:
-        UsageError: The registry holds no such image.
-        TransientError: It cannot be reached.
+        UsageError: The registry holds no such image, or the images cannot be built here.
+        TransientError: The registry cannot be reached.
+        PermanentError: A build or a push failed.
     """
-    from kfx.images.pin import recorded, with_digests
-    from kfx.images.reference import Reference
-    from kfx.images.registry import digest_of
-
-    if not given.pin:
-        return dict(spec)
-    pushed = {entry.name: entry.digest for entry in recorded().values()}
-
-    def digest(name: Reference) -> str | None:
-        return pushed.get(str(name)) or digest_of(name)
-
-    try:
-        return with_digests(spec, digest=digest)
-    except TransientError as error:
-        if emulated(given):
-            click.echo(f"Note: {error} Images are submitted by tag.", err=True)
-            return dict(spec)
-        raise TransientError(f"{error} Without it there is no digest; --no-pin submits the tag as it is.") from error
+    if given.build:
+        return _pinning.built(compiled, found).spec
+    return _pinning.pinned(compiled, found, emulated=emulated(given)).spec if given.pin else compiled.spec

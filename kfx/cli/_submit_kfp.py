@@ -82,7 +82,7 @@ def _run(reference: str, given: Given) -> KfpRun:
     for note in notes:
         click.echo(f"Note: {note}", err=True)
     return KfpRun(
-        spec=submission.pinned(compiled.spec, given),
+        spec=submission.placed(compiled, values, given),
         platforms=compiled.platforms,
         name=name,
         parameters=parameters,

@@ -10,8 +10,12 @@ import click
 
 @click.command("build")
 @click.argument("folder", type=click.Path(file_okay=False, exists=True, path_type=Path), default=".")
-@click.option("--target", default="full", show_default=True, help="full, or slim (no TensorFlow).")
-@click.option("--tag", default="", help="Name of the image. Default: BASE_KFX_IMAGE, else localhost/kfx:VERSION.")
+@click.option("--target", default="", help="full (the default), slim (no TensorFlow), or another stage.")
+@click.option(
+    "--tag",
+    default="",
+    help="Name of the image. Default: BASE_KFX_IMAGE, else localhost/kfx:VERSION; with -slim for slim.",
+)
 @click.option("--platform", default="linux/amd64", show_default=True, help="System and processor it is for.")
 @click.option("--file", "dockerfile", type=click.Path(dir_okay=False, path_type=Path), help="Another Dockerfile.")
 @click.option("--build-arg", "build_args", metavar="NAME=VALUE", multiple=True, help="An ARG of the Dockerfile.")
@@ -48,6 +52,6 @@ def build(
     program: Builder = find_cloud_build(project or "", region or "") if on_google else find_engine(engine)
     built = images.build(request, program, lambda line: click.echo(line, err=True))
     if then_push or on_google:
-        push_and_tell(built, request.target, program, output)
+        push_and_tell(built, program, output)
     else:
-        tell_built(built, request.target, output)
+        tell_built(built, output)

@@ -15,6 +15,7 @@ import difflib
 import importlib
 import importlib.util
 import inspect
+import itertools
 import pkgutil
 import sys
 import tempfile
@@ -56,6 +57,10 @@ class Pipeline:
     """`check_parameters(values, spec)` of the pipeline's own file: raises UsageError for values that types cannot
     exclude, and may return what the user should know."""
 
+    images: Mapping[str, str] = field(default_factory=dict)
+    """`IMAGES` of the pipeline's own file: parameters whose default is an image that kfx builds, each with the folder
+    of its Dockerfile in a clone of kfx, which is also its target."""
+
     @property
     def parameters(self) -> dict[str, Parameter]:
         """The parameters a run takes, in the order of the specification."""
@@ -72,6 +77,18 @@ class Pipeline:
         """
         found = check(values, self.spec)
         return found, (self.rule(found, self.spec) if self.rule else None) or []
+
+    def changed(self, spec: dict[str, Any]) -> Pipeline:
+        """Returns the pipeline with another specification, and its YAML as kfp writes it.
+
+        Args:
+            spec: The specification; this one's, changed.
+        """
+        if spec == self.spec:
+            return self
+        comments = "".join(itertools.takewhile(lambda line: line.startswith("#"), self.text.splitlines(keepends=True)))
+        documents = [spec, {"platforms": self.platforms}] if self.platforms else [spec]
+        return dataclasses.replace(self, spec=spec, text=comments + yaml.dump_all(documents, sort_keys=True))
 
     def load(self) -> Any:
         """Returns the kfp component, which runs the pipeline when called after `kfp.local.init`."""
@@ -141,7 +158,8 @@ def compile_component(component: Any, origin: str) -> Pipeline:
             raise UsageError(f"{origin} does not compile: {error}") from error
         compiled = from_text(path.read_text(encoding="utf-8"), origin)
     module = sys.modules.get(getattr(getattr(component, "pipeline_func", None), "__module__", ""))
-    return dataclasses.replace(compiled, rule=getattr(module, "check_parameters", None))
+    rule, images = getattr(module, "check_parameters", None), getattr(module, "IMAGES", {})
+    return dataclasses.replace(compiled, rule=rule, images=images)
 
 
 def read(path: Path) -> Pipeline:

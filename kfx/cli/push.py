@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urlsplit
 
 import click
 
@@ -16,9 +17,17 @@ import click
 )
 @click.option("--tag", "tags", multiple=True, help="With --registry: a tag of the pipeline's version; repeat it.")
 @click.option("--token", metavar="REFERENCE", help="With --registry: its token, env:NAME or file:PATH.")
+@click.option("--pin/--no-pin", default=True, show_default=True, help="With --registry: kfx images by digest.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def push(
-    name: str, target: str, engine: str, registry: str | None, tags: tuple[str, ...], token: str | None, output: str
+    name: str,
+    target: str,
+    engine: str,
+    registry: str | None,
+    tags: tuple[str, ...],
+    token: str | None,
+    pin: bool,
+    output: str,
 ) -> None:
     """Push the image NAME (default: BASE_KFX_IMAGE), and record its digest in .kfx/images.json.
 
@@ -26,34 +35,41 @@ def push(
     pipeline, as `kfx compile` takes it, and goes to a registry of pipelines.
     """
     if registry:
-        _push_pipeline(name, registry, tags, token, output)
+        _push_pipeline(name, registry, tags, token, pin, output)
         return
     from kfx.cli._images import push_and_tell
     from kfx.errors import UsageError
-    from kfx.images.build import Built, default_name
+    from kfx.images.build import Built
     from kfx.images.engine import find_engine
+    from kfx.images.record import default_name
     from kfx.images.reference import parse
 
     program = find_engine(engine)
     image = parse(name or default_name(target))
     if not program.has(image):
         raise UsageError(f"{image} is not on this machine. Build it: kfx build --target {target} --tag {image}")
-    push_and_tell(Built(image, image, "on this machine"), target, program, output)
+    push_and_tell(Built(image, image, "on this machine", target), program, output)
 
 
-def _push_pipeline(name: str, registry: str, tags: tuple[str, ...], token: str | None, output: str) -> None:
-    """Compiles a pipeline, uploads it and tells where it is."""
+def _push_pipeline(name: str, registry: str, tags: tuple[str, ...], token: str | None, pin: bool, output: str) -> None:
+    """Compiles a pipeline, uploads it with its images by digest, and tells where it is."""
+    from kfx.cli import _pinning
     from kfx.cli.pipeline import resolve
     from kfx.errors import UsageError
     from kfx.secret import check_reference
     from kfx.secret import resolve as reveal
     from kfx.submit.registry import upload
+    from kfx.submit.spec import check_images
 
     if not name:
         raise UsageError("Name the pipeline: kfx push PIPELINE --registry URL")
     if token:
         check_reference(token)
-    found = upload(registry, resolve(name).text, tags, reveal(token) if token else None)
+    compiled = _pinning.with_recorded(resolve(name)) if pin else resolve(name)
+    here = urlsplit(registry).hostname in ("localhost", "127.0.0.1", "::1")
+    check_images(compiled.spec, {}, emulated=here)
+    compiled = _pinning.pinned(compiled, {}, emulated=here) if pin else compiled
+    found = upload(registry, compiled.text, tags, reveal(token) if token else None)
     if output == "json":
         click.echo(json.dumps({"package": found.package, "version": found.version, "url": found.url}))
     else:

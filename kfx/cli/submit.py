@@ -110,7 +110,7 @@ def _job(reference: str, given: Given) -> Job:
     parameters, notes = submission.parameters(compiled, values, _own(job, job.network, given))
     for note in notes:
         click.echo(f"Note: {note}", err=True)
-    return dataclasses.replace(job, parameters=parameters, spec=submission.pinned(job.spec, given))
+    return dataclasses.replace(job, parameters=parameters, spec=submission.placed(compiled, values, given))
 
 
 def _own(job: Job, network: str, given: Given) -> dict[str, str]:

@@ -5,9 +5,12 @@ the smallest one that serves. The image name is read when the component's module
 into the component at decoration:
 
 1. `BASE_KFX_IMAGE` in the environment, else in the nearest `.env` file: the `full` image.
-2. `BASE_KFX_SLIM_IMAGE`, the same way: the `slim` image. Without it slim components run in the full image.
+2. `BASE_KFX_SLIM_IMAGE`, the same way: the `slim` image. Without it slim components name the full image.
 3. Neither: `localhost/kfx:VERSION`, the name `kfx build` gives by default. It runs on a laptop and is refused by
    `kfx submit`, because no cluster can pull it.
+
+The command of a component says which build it needs (`KFX_IMAGE_TARGET=slim`), so that `kfx compile` and `kfx submit`
+can name the image late: what was pushed last, by digest (`kfx.images.pin`).
 """
 
 import functools
@@ -58,7 +61,9 @@ def component(group: Group) -> Callable[[Callable[..., Any]], Any]:
         made = dsl.component(base_image=image(group), install_kfp_package=False)(function)
         container = made.component_spec.implementation.container
         container.command = [
-            part.replace(f"python3 {_EXECUTOR}", f"exec python3 -m kfx.entrypoint {_EXECUTOR}", 1)
+            part.replace(
+                f"python3 {_EXECUTOR}", f"KFX_IMAGE_TARGET={group} exec python3 -m kfx.entrypoint {_EXECUTOR}", 1
+            )
             for part in container.command
         ]
         made.__class__ = _Component

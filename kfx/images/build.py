@@ -6,6 +6,7 @@ image with that tag, on this machine or in the registry, is the one a build woul
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import subprocess
@@ -18,11 +19,9 @@ import kfx
 from kfx.errors import KfxError, PermanentError, UsageError
 from kfx.images.content import content_hash
 from kfx.images.engine import Build, Builder, Report
-from kfx.images.pin import Pushed, record
+from kfx.images.record import Pushed, default_name, record
 from kfx.images.reference import Reference, parse
 from kfx.images.registry import digest_of
-
-DEFAULT_REPOSITORY = "localhost/kfx"
 
 _LABEL_ARGS = ("VERSION", "REVISION", "SOURCE")
 
@@ -37,11 +36,12 @@ class Request:
     dockerfile: Path | None = None
     """The Dockerfile; `Dockerfile` in the folder by default."""
 
-    target: str = "full"
-    """Stage of the Dockerfile: full or slim."""
+    target: str = ""
+    """Stage of the Dockerfile. By default `full` where there is such a stage, else the last one; a last stage without
+    a name counts as full."""
 
     tag: str = ""
-    """The image's name. By default BASE_KFX_IMAGE (BASE_KFX_SLIM_IMAGE for slim), else localhost/kfx:VERSION."""
+    """The image's name; by default the target's (`kfx.images.record.default_name`)."""
 
     platform: str = "linux/amd64"
     """System and processor the image is for."""
@@ -63,11 +63,6 @@ class Request:
         """The Dockerfile's path."""
         return self.dockerfile or self.folder / "Dockerfile"
 
-    @property
-    def name(self) -> Reference:
-        """The image's name."""
-        return parse(self.tag or default_name(self.target))
-
 
 @dataclass(frozen=True)
 class Built:
@@ -82,15 +77,14 @@ class Built:
     how: Literal["built", "on this machine", "in the registry"]
     """Built now, or found where it was."""
 
+    target: str = "full"
+    """What it counts as: `full`, `slim`, or another stage."""
+
+    files: str = ""
+    """Hash of the files it is made of, the same for every target; empty where it is not known."""
+
     size_bytes: int | None = None
     """Size on this machine, uncompressed; None where it is not known."""
-
-
-def default_name(target: str) -> str:
-    """Returns the name an image gets when none is given: the configured one without its digest, else the local one."""
-    configured = os.environ.get("BASE_KFX_SLIM_IMAGE" if target == "slim" else "BASE_KFX_IMAGE", "")
-    suffix = "" if target == "full" else f"-{target}"
-    return configured.partition("@")[0] or f"{DEFAULT_REPOSITORY}:{kfx.__version__}{suffix}"
 
 
 def build(request: Request, engine: Builder, report: Report) -> Built:
@@ -106,39 +100,41 @@ def build(request: Request, engine: Builder, report: Report) -> Built:
         PermanentError: The build failed.
     """
     text = _read(request)
-    choices = {"target": request.target, "platform": request.platform, **request.build_args}
-    suffix = "" if request.target == "full" else f"-{request.target}"
-    hashed = content_hash(request.folder, request.file, choices)
-    content = request.name.with_tag(f"{kfx.__version__}{suffix}-{hashed}")
+    stage = _stage(request, text)
+    target = stage or "full"
+    name = parse(request.tag or default_name(target))
+    choices = {"platform": request.platform, **request.build_args}
+    files = content_hash(request.folder, request.file, choices)
+    hashed = content_hash(request.folder, request.file, {"target": stage, **choices})
+    content = name.with_tag(f"{kfx.__version__}{'' if target == 'full' else f'-{target}'}-{hashed}")
+    found = functools.partial(Built, name, content, target=target, files=files)
     if not request.force:
         if engine.has(content):
-            engine.tag(content, request.name)
-            return Built(request.name, content, "on this machine", engine.size(content))
-        if _same_in_registry(content, request.name, report):
-            return Built(request.name, content, "in the registry")
-    described = _described(request, text)
+            engine.tag(content, name)
+            return found("on this machine", size_bytes=engine.size(content))
+        if _same_in_registry(content, name, report):
+            return found("in the registry")
     engine.build(
         Build(
             folder=request.folder,
             dockerfile=request.file,
-            names=(request.name, content),
-            target=request.target,
+            names=(name, content),
+            target=stage,
             platform=request.platform,
-            build_args={**described, **request.build_args},
+            build_args={**_described(request, text), **request.build_args},
             secrets=request.secrets,
             options=request.options,
         ),
         report,
     )
-    return Built(request.name, content, "built", engine.size(content))
+    return found("built", size_bytes=engine.size(content))
 
 
-def push(built: Built, target: str, engine: Builder, report: Report) -> tuple[Pushed, bool]:
-    """Pushes an image under both its names, unless the registry has it, and records its digest.
+def push(built: Built, engine: Builder, report: Report) -> tuple[Pushed, bool]:
+    """Pushes an image under both its names, unless the registry has it, and records its digest under its target.
 
     Args:
         built: The image.
-        target: The target it is recorded under.
         engine: What pushes it.
         report: Takes the engine's output line by line.
 
@@ -163,8 +159,8 @@ def push(built: Built, target: str, engine: Builder, report: Report) -> tuple[Pu
     digest = digest_of(built.name)
     if digest is None:
         raise PermanentError(f"{built.name} is not in its registry after the push.")
-    pushed = Pushed(str(built.name), digest)
-    record(target, pushed)
+    pushed = Pushed(str(built.name), digest, built.files)
+    record(built.target, pushed)
     return pushed, sent
 
 
@@ -188,10 +184,34 @@ def _read(request: Request) -> str:
             f"{request.file} cannot be read ({error.strerror}). kfx build runs in a clone of kfx, or in a folder with "
             "a Dockerfile of your own; name it with --file."
         ) from error
-    stages = re.findall(r"^FROM\s+.*\sAS\s+(\S+)\s*$", text, re.IGNORECASE | re.MULTILINE)
-    if request.target and request.target not in stages:
-        raise UsageError(f"{request.file} has no target {request.target!r}. It has: {', '.join(stages) or 'none'}.")
     return text
+
+
+def _stages(dockerfile: str) -> list[str]:
+    """The names of a Dockerfile's stages, in their order; empty for one without a name."""
+    found = re.findall(r"^FROM\s+\S.*?(?:\sAS\s+(\S+))?\s*$", dockerfile, re.IGNORECASE | re.MULTILINE)
+    return [str(name) for name in found]
+
+
+def has_stage(request: Request, name: str) -> bool:
+    """Whether the Dockerfile has a stage of that name.
+
+    Raises:
+        UsageError: There is no Dockerfile.
+    """
+    return name in _stages(_read(request))
+
+
+def _stage(request: Request, dockerfile: str) -> str:
+    """The stage to build; empty for a last one without a name."""
+    there = _stages(dockerfile)
+    if not request.target:
+        return "full" if "full" in there else next(iter(there[-1:]), "")
+    if request.target not in there:
+        raise UsageError(
+            f"{request.file} has no target {request.target!r}. It has: {', '.join(filter(None, there)) or 'none'}."
+        )
+    return request.target
 
 
 def _described(request: Request, dockerfile: str) -> dict[str, str]:

@@ -1,80 +1,65 @@
 """Digests into pipelines: a tag can move between the day a pipeline is compiled and the day it runs.
 
-`push` records what it pushed in `.kfx/images.json` in the working directory, by target:
-
-    {"slim": {"name": "europe-west4-docker.pkg.dev/p/r/kfx:0.1.0-slim", "digest": "sha256:..."}}
-
-`with_digests` then puts digests into a compiled pipeline (`ml_pipelines.PipelineSpec` as JSON, kfp's
-pipeline_spec.proto), whenever and by whomever it was compiled: kfp copies an image's name as it is given.
+A compiled pipeline is `ml_pipelines.PipelineSpec` as JSON (kfp's pipeline_spec.proto). kfp copies an image's name as it
+is given, so images are named here, late: whenever and by whomever the pipeline was compiled. A kfx component starts
+kfp's executor through `kfx.entrypoint`, and its command says which target of the Dockerfile it needs:
+`KFX_IMAGE_TARGET=slim`. Every function returns a new document.
 """
 
 from __future__ import annotations
 
 import copy
-import json
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from kfx.errors import UsageError
+from kfx.images.record import REPOSITORY, Pushed, beside, serving
 from kfx.images.reference import Reference, parse
 from kfx.images.registry import digest_of
 
-RECORD = Path(".kfx", "images.json")
-"""Where pushes are recorded, from the working directory."""
-
 _KFX_COMMAND = "kfx.entrypoint"
+_TARGET = re.compile(r"\bKFX_IMAGE_TARGET=(\w+)")
+_LOCAL = re.compile(rf"^{REPOSITORY}(?=:)|^localhost/(?P<other>\w+)(?=:)")
 
 
-@dataclass(frozen=True)
-class Pushed:
-    """An image in a registry."""
-
-    name: str
-    """The name it was pushed under."""
-
-    digest: str
-    """The registry's digest of it."""
-
-    @property
-    def pinned(self) -> str:
-        """The image by digest: what goes into pipelines."""
-        return str(parse(self.name).with_digest(self.digest))
+def targets(spec: Mapping[str, Any]) -> set[str]:
+    """Returns the targets that the pipeline's kfx components need: slim, full, both or none."""
+    return {target for _, target in _kfx_containers(spec)}
 
 
-def record(target: str, pushed: Pushed, path: Path = RECORD) -> None:
-    """Adds a push to the record, beside those of other targets.
+def with_image(spec: Mapping[str, Any], full: str, slim: str = "") -> dict[str, Any]:
+    """Puts given images into every kfx component.
 
     Args:
-        target: `full`, `slim`, or another stage of a Dockerfile.
-        pushed: The image.
-        path: The record.
-
-    Raises:
-        UsageError: The record is there and cannot be read.
+        spec: The specification.
+        full: The image of every component, best with a digest; empty leaves each as it is.
+        slim: The image of those that need the slim one only; empty for the full one.
     """
-    entries = {name: asdict(entry) for name, entry in recorded(path).items()}
-    entries[target] = asdict(pushed)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
-    beside.replace(path)
+    changed = copy.deepcopy(dict(spec))
+    for container, target in _kfx_containers(changed):
+        container["image"] = (slim if target == "slim" else "") or full or container["image"]
+    return changed
 
 
-def recorded(path: Path = RECORD) -> dict[str, Pushed]:
-    """Returns what was pushed last, by target; empty when nothing was.
+def with_pushed(spec: Mapping[str, Any], pushed: Mapping[str, Pushed]) -> dict[str, Any]:
+    """Puts what was pushed from here into every kfx component, slim or full, without asking a registry.
 
-    Raises:
-        UsageError: The record cannot be read.
+    A component whose image was never named (`localhost/kfx:...`) runs in what was pushed; one whose image was pushed
+    under that name gets the digest, and a slim one the slim image that was pushed beside it. A digest stays. The same
+    goes for the default values of pipeline parameters, such as `training_image`.
+
+    Args:
+        spec: The specification.
+        pushed: What was pushed, by target (`kfx.images.record.recorded`).
     """
-    if not path.is_file():
-        return {}
-    try:
-        return {target: Pushed(**entry) for target, entry in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path} is no record of pushed images ({error}). Remove it and push again.") from error
+    changed = copy.deepcopy(dict(spec))
+    for container, target in _kfx_containers(changed):
+        container["image"] = _from_here(container["image"], target, pushed)
+    for parameter in changed["root"].get("inputDefinitions", {}).get("parameters", {}).values():
+        if isinstance(parameter.get("defaultValue"), str):
+            parameter["defaultValue"] = _pushed_as(parameter["defaultValue"], pushed)
+    return changed
 
 
 def with_digests(
@@ -83,30 +68,24 @@ def with_digests(
     every: bool = False,
     digest: Callable[[Reference], str | None] = digest_of,
 ) -> dict[str, Any]:
-    """Puts digests in place of tags in a compiled pipeline; each name is asked for once.
+    """Puts digests in place of tags; each name is asked for once.
 
     Args:
-        spec: The pipeline's specification; it is not changed.
-        every: Pin the images of other components, too; else only those of kfx components, which start kfp's executor
-            through `kfx.entrypoint`.
+        spec: The specification.
+        every: Pin the images of other components, too; else only those of kfx components.
         digest: Looks a name up; the registry by default.
-
-    Returns:
-        The specification with digests.
 
     Raises:
         UsageError: A registry holds no image of that name, or the image was never pushed.
         TransientError: A registry cannot be reached.
         PermanentError: A registry refuses.
     """
-    changed: dict[str, Any] = copy.deepcopy(dict(spec))
-    executors = changed.get("deploymentSpec", {}).get("executors", {})
+    changed = copy.deepcopy(dict(spec))
     known: dict[str, str] = {}
-    for executor in executors.values():
-        container = executor.get("container", {})
-        name = container.get("image", "")
+    for container in _containers(changed):
+        name = container["image"]
         # A placeholder ({{$.inputs...}}) names its image when the task starts.
-        if not name or "{{" in name or not (every or _is_kfx(container)):
+        if "{{" in name or not (every or _target(container)):
             continue
         if name not in known:
             known[name] = pinned(name, digest)
@@ -135,5 +114,47 @@ def pinned(name: str, digest: Callable[[Reference], str | None] = digest_of) -> 
     return str(reference.with_digest(found))
 
 
-def _is_kfx(container: Mapping[str, Any]) -> bool:
-    return any(_KFX_COMMAND in part for part in container.get("command", []))
+def tags(spec: Mapping[str, Any]) -> list[str]:
+    """Returns the images of kfx components that go without a digest, each once."""
+    return sorted(
+        {container["image"] for container, _ in _kfx_containers(spec) if "@sha256:" not in container["image"]}
+    )
+
+
+def _from_here(name: str, target: str, pushed: Mapping[str, Pushed]) -> str:
+    """The image a kfx component runs in, as far as it was pushed from here."""
+    if "@" in name or "{{" in name:
+        return name
+    entry, full = serving(target, pushed), pushed.get("full")
+    unnamed = name.startswith(f"{REPOSITORY}:")
+    if entry and (unnamed or entry.name == beside(name, target) or (full and full.name == name)):
+        return entry.pinned
+    return name if unnamed else _pushed_as(name, pushed)
+
+
+def _pushed_as(name: str, pushed: Mapping[str, Pushed]) -> str:
+    """The digest of an image that was pushed under this name, or that has a default name on this machine only."""
+    local = _LOCAL.match(name)
+    if local:
+        entry = pushed.get(local["other"] or "full")
+        return entry.pinned if entry else name
+    return next((entry.pinned for entry in pushed.values() if entry.name == name), name)
+
+
+def _containers(spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for executor in spec.get("deploymentSpec", {}).get("executors", {}).values():
+        if executor.get("container", {}).get("image"):
+            yield executor["container"]
+
+
+def _kfx_containers(spec: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    for container in _containers(spec):
+        if target := _target(container):
+            yield container, target
+
+
+def _target(container: Mapping[str, Any]) -> str:
+    """The target a kfx component needs: `full` when its command does not say; empty for other people's components."""
+    script = " ".join(part for part in container.get("command", []) if _KFX_COMMAND in part)
+    found = _TARGET.search(script)
+    return found[1] if found else "full" if script else ""

@@ -21,10 +21,10 @@ from google_cloud_pipeline_components.v1.dataset import TabularDatasetCreateOp
 from google_cloud_pipeline_components.v1.vertex_notification_email import VertexNotificationEmailOp
 from kfp import dsl
 
-import kfx
 from kfx.components import notify_email, statistics_gen, train_custom_container
 from kfx.components._image import image
 from kfx.errors import UsageError
+from kfx.images.record import beside
 from kfx.secret import check_reference
 
 _DIRECT = ("direct", "DirectRunner")
@@ -33,12 +33,8 @@ _BIGQUERY_TABLE = re.compile(r"^bq://[^.\s]+\.[^.\s]+\.[^.\s]+$")
 _GOOGLE_MAIL = "comp-vertex-pipelines-notification-email"
 _MOST_GOOGLE_RECIPIENTS = 3
 
-
-def _trainer_image() -> str:
-    """The image of kfx's trainer: `trainer` beside the kfx image, of the same tag."""
-    folder, slash, name = image("full").partition("@")[0].rpartition("/")
-    tag = name.partition(":")[2] or kfx.__version__
-    return f"{folder}{slash}trainer:{tag}"
+IMAGES = {"training_image": "trainer"}
+"""Parameters whose default is an image of kfx's, and the folder it is built from: `kfx submit --build` builds it."""
 
 
 def _make(with_google_mail: bool) -> Any:
@@ -52,7 +48,7 @@ def _make(with_google_mail: bool) -> Any:
         region: str,
         location: str,
         bq_dest: str = "",
-        training_image: str = _trainer_image(),
+        training_image: str = beside(image("full"), "trainer"),
         training_args: List[str] = ["--label", "Class", "--model-kind", "decision_tree"],  # noqa: B006
         environment_variables: Dict[str, str] = {},  # noqa: B006
         training_fraction: float = 0.8,

@@ -12,28 +12,10 @@ from typing import Any
 
 from kfx.errors import UsageError
 
-_KFX_COMMAND = "kfx.entrypoint"
 _THIS_MACHINE = re.compile(r"^(localhost|127\.0\.0\.1|\[::1\]|host\.docker\.internal)(:\d+)?/")
 _NO_REGISTRY = re.compile(r"^localhost/")
 _TAG = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")
 _NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,127}$")
-
-
-def with_image(spec: Mapping[str, Any], image: str) -> dict[str, Any]:
-    """Puts one image into every kfx component, also of a specification compiled long ago.
-
-    A kfx component is known by its command, which starts kfp's executor through `kfx.entrypoint`.
-
-    Args:
-        spec: The specification.
-        image: Image reference, best with a digest.
-    """
-    changed = copy.deepcopy(dict(spec))
-    for executor in _executors(changed).values():
-        container = executor.get("container", {})
-        if any(_KFX_COMMAND in part for part in container.get("command", [])):
-            container["image"] = image
-    return changed
 
 
 def with_tag(image: str, tag: str) -> str:
@@ -102,8 +84,9 @@ def check_images(spec: Mapping[str, Any], values: Mapping[str, Any], *, emulated
         image = executors.get(item.get("executorLabel", ""), {}).get("container", {}).get("image", "")
         if refused.match(image):
             raise UsageError(
-                f"{component.removeprefix('comp-')} runs in {image}, which no cluster can pull. Build and push one "
-                "(kfx build && kfx push), then name it: --image IMAGE, or BASE_KFX_IMAGE in the environment or .env."
+                f"{component.removeprefix('comp-')} runs in {image}, which no cluster can pull. Build and push one in a "
+                "clone of kfx, kfx build --push --tag REGISTRY/REPOSITORY/kfx:TAG, or name one: --image IMAGE, or "
+                "BASE_KFX_IMAGE in the environment or .env."
             )
 
 

@@ -13,9 +13,9 @@ import pytest
 
 import kfx
 from kfx.errors import PermanentError, UsageError
-from kfx.images.build import Request, build, default_name, push
+from kfx.images.build import Request, build, push
 from kfx.images.engine import Engine, find_engine
-from kfx.images.pin import RECORD, recorded
+from kfx.images.record import RECORD, default_name, recorded
 from kfx.images.reference import parse
 from kfx.images.registry import digest_of
 
@@ -87,8 +87,8 @@ def test_push_twice_sends_once_and_records_the_digest(
     monkeypatch.chdir(tmp_path)
     built = build(request_for(tag=name), engine, lines.append)
 
-    pushed, sent = push(built, "slim", engine, lines.append)
-    again, sent_again = push(built, "slim", engine, pytest.fail)
+    pushed, sent = push(built, engine, lines.append)
+    again, sent_again = push(built, engine, pytest.fail)
 
     assert (sent, sent_again) == (True, False)
     assert pushed == again == recorded()["slim"]
@@ -103,13 +103,13 @@ def test_what_the_registry_has_is_not_built_on_another_machine(
     """With the image gone from this machine, the registry's digest is enough."""
     monkeypatch.chdir(tmp_path)
     built = build(request_for(tag=name), engine, lines.append)
-    pushed, _ = push(built, "slim", engine, lines.append)
+    pushed, _ = push(built, engine, lines.append)
     remove(engine, built.name, built.content)
 
     found = build(request_for(tag=name), engine, pytest.fail)
 
     assert found.how == "in the registry"
-    assert push(found, "slim", engine, pytest.fail) == (pushed, False)
+    assert push(found, engine, pytest.fail) == (pushed, False)
 
 
 def test_a_push_that_fails_is_an_error(request_for: Ask, engine: Engine, lines: list[str]) -> None:
@@ -126,7 +126,7 @@ def test_an_image_without_a_registry_is_not_pushed(request_for: Ask, engine: Eng
     built = build(request_for(tag="localhost/kfx-test:1"), engine, lines.append)
 
     with pytest.raises(UsageError, match="has no registry to push to"):
-        push(built, "slim", engine, pytest.fail)
+        push(built, engine, pytest.fail)
 
 
 def test_the_default_name_is_the_configured_one_else_local(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def test_a_build_ends_with_both_names_in_the_registry(gcloud: Path, request_for:
     wanted = request_for(tag=name, options=())
 
     built = build(wanted, cloud, print)
-    pushed, _ = push(built, "slim", cloud, print)
+    pushed, _ = push(built, cloud, print)
     again = build(wanted, cloud, pytest.fail)
 
     submitted = json.loads(gcloud.read_text())

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from kfx.errors import UsageError
-from kfx.images.pin import Pushed, pinned, record, recorded, with_digests
+from kfx.images.pin import pinned, tags, targets, with_digests, with_image, with_pushed
+from kfx.images.record import Pushed, beside, record, recorded, serving
 from kfx.images.reference import Reference
 
 DIGESTS = {"host.example/kfx:1": "sha256:" + "1" * 64, "host.example/kfx:1-slim": "sha256:" + "2" * 64}

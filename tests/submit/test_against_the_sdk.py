@@ -20,6 +20,7 @@ ACCOUNT = "vertex-ai@my-project.iam.gserviceaccount.com"
 NETWORK = f"projects/{PROJECT_NUMBER}/global/networks/my-network"
 SUBNETWORK = "my-project-subnet"
 IMAGE = "europe-west4-docker.pkg.dev/my-project/kfx/kfx"
+TRAINER = "europe-west4-docker.pkg.dev/my-project/kfx/trainer:v1"
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 
 ORIGINAL_FLAGS = [
@@ -40,7 +41,8 @@ def settings(folder: Path, google: GoogleDouble, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("KFX_SUBMIT_POLL_SECONDS", "0.01")
     (folder / ".env").write_text(f"BASE_KFX_IMAGE={IMAGE}:v0\nKFX_REGION=europe-west4\n", encoding="utf-8")
     (folder / ".kfx").mkdir()
-    pushed = {tag: {"name": f"{IMAGE}:{tag}", "digest": DIGEST} for tag in ("v0", "v1")}
+    names = {"older": f"{IMAGE}:v0", "full": f"{IMAGE}:v1", "trainer": TRAINER}
+    pushed = {target: {"name": name, "digest": DIGEST} for target, name in names.items()}
     (folder / ".kfx" / "images.json").write_text(json.dumps(pushed), encoding="utf-8")
 
 
@@ -106,6 +108,9 @@ def test_the_original_command_line_submits(google: GoogleDouble) -> None:
     assert spec["pipelineInfo"]["name"] == "my-first-pipeline"
     executors = spec["deploymentSpec"]["executors"]
     assert executors["exec-train-custom-container"]["container"]["image"] == f"{IMAGE}@{DIGEST}"
+    assert spec["root"]["inputDefinitions"]["parameters"]["training_image"]["defaultValue"] == (
+        f"{TRAINER.removesuffix(':v1')}@{DIGEST}"
+    )
     tasks = spec["components"]["comp-exit-handler-1"]["dag"]["tasks"].values()
     assert not any(task["cachingOptions"].get("enableCache") for task in tasks)
     assert [(request.method, request.path) for request in google.sent] == [
@@ -177,7 +182,7 @@ def test_caching_is_the_sdks_but_for_the_exit_task(
         pipeline_root="gs://bucket/r",
         enable_caching=caching,
     )
-    theirs = json.loads(json.dumps(job.to_dict()["pipelineSpec"]).replace(f"{IMAGE}:v0", f"{IMAGE}@{DIGEST}"))
+    theirs = job.to_dict()["pipelineSpec"]
     ours = google.created.body["pipelineSpec"]
     assert theirs["root"]["dag"]["tasks"]["notify-email"].pop("cachingOptions") == {"enableCache": caching}
     assert ours["root"]["dag"]["tasks"]["notify-email"].pop("cachingOptions") == {"enableCache": False}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kfx.errors import UsageError
+from kfx.images.pin import with_image
 from kfx.submit import spec as specs
 
 SPEC: dict[str, Any] = {
@@ -58,7 +59,7 @@ def unchanged() -> Any:
 
 def test_an_image_goes_into_kfx_components_only() -> None:
     """They are known by their command, so a specification compiled long ago can be given an image as well."""
-    executors = specs.with_image(SPEC, "reg/kfx@sha256:1")["deploymentSpec"]["executors"]
+    executors = with_image(SPEC, "reg/kfx@sha256:1")["deploymentSpec"]["executors"]
     assert executors["exec-kfx"]["container"]["image"] == "reg/kfx@sha256:1"
     assert executors["exec-own"]["container"]["image"] == "python:3.12"
 
@@ -69,8 +70,8 @@ def test_an_image_goes_into_kfx_components_only() -> None:
 def test_an_image_only_this_machine_has_is_refused(image: str) -> None:
     """The message has the component and the ways out."""
     with pytest.raises(UsageError, match=r"kfx runs in .* no cluster can pull.*--image"):
-        specs.check_images(specs.with_image(SPEC, image), {})
-    pulled = specs.with_image(SPEC, "europe-docker.pkg.dev/p/r/kfx:1")
+        specs.check_images(with_image(SPEC, image), {})
+    pulled = with_image(SPEC, "europe-docker.pkg.dev/p/r/kfx:1")
     specs.check_images(pulled, {})
     pulled["root"]["inputDefinitions"] = {"parameters": {"training_image": {"defaultValue": image}}}
     with pytest.raises(UsageError, match="--training-image"):
