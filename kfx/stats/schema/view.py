@@ -1,0 +1,191 @@
+"""Statistics as the checks read them: features by path, weighted figures where there are any, values with counts.
+
+The readings are TFDV's (`anomalies/statistics_view.cc`): where every feature carries weighted figures they are used
+throughout, and string values are those of the rank histogram.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from kfx.errors import UsageError
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+Path = tuple[str, ...]
+
+DEFAULT_SLICE = "All Examples"
+"""What TFDV calls the data set of all rows where there are slices."""
+
+
+@dataclass(frozen=True)
+class FeatureView:
+    """One feature's statistics."""
+
+    path: Path
+    """Its steps; one for a column, more inside a struct."""
+
+    proto: statistics_pb2.FeatureNameStatistics
+    """The figures."""
+
+    rows: float
+    """Examples of its data set, or their weight."""
+
+    by_weight: bool
+    """Whether weighted figures are read."""
+
+    @property
+    def type(self) -> str:
+        """INT, FLOAT, STRING, BYTES or STRUCT."""
+        return str(self.proto.DESCRIPTOR.enum_types_by_name["Type"].values_by_number[self.proto.type].name)
+
+    @property
+    def schema_type(self) -> str:
+        """The schema's name of that type: a schema has BYTES for strings as well."""
+        return "BYTES" if self.type == "STRING" else self.type
+
+    @property
+    def common(self) -> Any:
+        """Presence and valency, of whichever kind of statistics there are."""
+        return getattr(self.proto, self.proto.WhichOneof("stats")).common_stats
+
+    @property
+    def present(self) -> float:
+        """Examples that have the feature."""
+        common = self.common
+        return float(common.weighted_common_stats.num_non_missing if self.by_weight else common.num_non_missing)
+
+    @property
+    def missing(self) -> float:
+        """Examples that have not."""
+        common = self.common
+        return float(common.weighted_common_stats.num_missing if self.by_weight else common.num_missing)
+
+    @property
+    def fraction_present(self) -> float | None:
+        """Share of the examples that have it; None without examples."""
+        if self.rows <= 0:
+            return None
+        return 1.0 if self.missing == 0 else self.present / self.rows
+
+    @property
+    def values(self) -> float:
+        """Number of values in all examples, or their weight."""
+        common = self.common
+        if self.by_weight:
+            return float(common.weighted_common_stats.tot_num_values)
+        return float(common.tot_num_values or common.num_non_missing * common.avg_num_values)
+
+    @property
+    def missing_by_level(self) -> list[float]:
+        """Missing lists at every nesting level."""
+        common = self.common
+        levels = common.weighted_presence_and_valency_stats if self.by_weight else common.presence_and_valency_stats
+        return [level.num_missing for level in levels] or [self.missing]
+
+    @property
+    def lengths(self) -> list[tuple[int, int]]:
+        """Least and most values of a list, at every nesting level."""
+        levels = self.common.presence_and_valency_stats or [self.common]
+        return [(max(int(level.min_num_values), 0), int(level.max_num_values)) for level in levels]
+
+    @cached_property
+    def counts(self) -> dict[str, float]:
+        """String value -> how often it occurs (or its weight), in the order of the values; empty for numbers."""
+        strings = self.proto.string_stats
+        ranked = strings.weighted_string_stats.rank_histogram if self.by_weight else strings.rank_histogram
+        found: dict[str, float] = {}
+        for bucket in ranked.buckets:
+            found.setdefault(bucket.label, bucket.sample_count)
+        return dict(sorted(found.items()))
+
+    @property
+    def invalid_utf8(self) -> bool:
+        """Whether any value is not UTF-8."""
+        return bool(self.proto.string_stats.invalid_utf8_count)
+
+    @property
+    def unique(self) -> int | None:
+        """Number of distinct values; None where they were not counted."""
+        return int(self.proto.string_stats.unique) if self.proto.HasField("string_stats") else None
+
+    def histogram(self, kind: str) -> Any:
+        """Returns the histogram of a kind, None where there is none.
+
+        Args:
+            kind: STANDARD or QUANTILES.
+        """
+        numbers = self.proto.num_stats
+        histograms = numbers.weighted_numeric_stats.histograms if self.by_weight else numbers.histograms
+        names = self.proto.DESCRIPTOR.file.message_types_by_name["Histogram"].enum_types_by_name["HistogramType"]
+        number = names.values_by_name[kind].number
+        return next((found for found in histograms if found.type == number), None)
+
+
+@dataclass(frozen=True)
+class DatasetView:
+    """The statistics of one data set."""
+
+    proto: statistics_pb2.DatasetFeatureStatistics
+    """The data set."""
+
+    by_weight: bool
+    """Whether weighted figures are read."""
+
+    @property
+    def rows(self) -> float:
+        """Number of examples, or their weight."""
+        return float(self.proto.weighted_num_examples if self.by_weight else self.proto.num_examples)
+
+    @cached_property
+    def features(self) -> dict[Path, FeatureView]:
+        """Features by path, in the order of the data set; those without figures are left out."""
+        return {
+            feature_path(feature): FeatureView(feature_path(feature), feature, self.rows, self.by_weight)
+            for feature in self.proto.features
+            if feature.WhichOneof("stats")
+        }
+
+    def roots(self) -> Iterator[FeatureView]:
+        """Yields the features that stand in no struct."""
+        return (feature for path, feature in self.features.items() if path[:-1] not in self.features)
+
+    def children(self, of: FeatureView) -> list[FeatureView]:
+        """Returns the features of a struct, by name."""
+        return [self.features[path] for path in sorted(self.features) if path[:-1] == of.path]
+
+
+def feature_path(feature: statistics_pb2.FeatureNameStatistics) -> Path:
+    """Returns a feature's path; TFDV before 0.15 wrote a name instead."""
+    return tuple(feature.path.step) or (feature.name,)
+
+
+def whole(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> statistics_pb2.DatasetFeatureStatistics:
+    """Returns the data set of all rows.
+
+    Raises:
+        UsageError: There is none: the list is empty, or has slices only.
+    """
+    if len(statistics.datasets) == 1:
+        return statistics.datasets[0]
+    for dataset in statistics.datasets:
+        if dataset.name in ("", DEFAULT_SLICE):
+            return dataset
+    names = ", ".join(repr(dataset.name) for dataset in statistics.datasets) or "nothing"
+    raise UsageError(f"The statistics hold {names}, and no data set of all rows. Compute them without --slice.")
+
+
+def has_weights(dataset: statistics_pb2.DatasetFeatureStatistics) -> bool:
+    """Whether every feature carries weighted figures, which TFDV then reads throughout."""
+    if not dataset.weighted_num_examples:
+        return False
+    views = DatasetView(dataset, by_weight=True).features.values()
+    return all(
+        view.common.HasField("weighted_common_stats")
+        and len(view.common.presence_and_valency_stats) == len(view.common.weighted_presence_and_valency_stats)
+        for view in views
+    )
