@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+import kfx
 from kfx.errors import UsageError
 from kfx.images.pin import pinned, tags, targets, with_digests, with_image, with_pushed
 from kfx.images.record import Pushed, beside, record, recorded, serving
@@ -125,3 +126,119 @@ def test_a_record_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
 
     with pytest.raises(UsageError, match=r"images\.json is no record of pushed images .*Remove it and push again"):
         recorded(tmp_path / "images.json")
+
+
+FULL, SLIM = "host.example/kfx:1", "host.example/kfx:1-slim"
+
+
+def pushed_both(**files: str) -> dict[str, Pushed]:
+    """Both targets, the slim one last."""
+    return {
+        "full": Pushed(FULL, DIGESTS[FULL], files.get("full", "a")),
+        "slim": Pushed(SLIM, DIGESTS[SLIM], files.get("slim", "a")),
+    }
+
+
+def by_digest(name: str) -> str:
+    return f"host.example/kfx@{DIGESTS[name]}"
+
+
+def images_by_target(spec: dict[str, Any]) -> dict[str, str]:
+    executors = spec["deploymentSpec"]["executors"].values()
+    return {e["container"]["command"][2].split()[0].partition("=")[2]: e["container"]["image"] for e in executors}
+
+
+def spec_of(name: str) -> dict[str, Any]:
+    """A component of each target, both under one name."""
+    return {
+        "root": {},
+        "deploymentSpec": {
+            "executors": {
+                target: executor(name, f"KFX_IMAGE_TARGET={target} exec python3 -m kfx.entrypoint")
+                for target in ("slim", "full")
+            }
+        },
+    }
+
+
+@pytest.mark.parametrize("name", ["localhost/kfx:0.1.0", FULL])
+def test_a_component_gets_the_image_of_its_target_that_was_pushed(name: str) -> None:
+    """Named never (localhost) or after the full image, a slim component runs in the slim image pushed beside it."""
+    changed = with_pushed(spec_of(name), pushed_both())
+
+    assert images_by_target(changed) == {"slim": by_digest(SLIM), "full": by_digest(FULL)}
+    assert with_pushed(changed, {}) == changed
+    assert targets(changed) == {"slim", "full"}
+    assert tags(changed) == []
+
+
+@pytest.mark.parametrize(
+    ("pushed", "slim", "full"),
+    [
+        ({}, "localhost/kfx:0", "localhost/kfx:0"),
+        ({"full": Pushed(FULL, DIGESTS[FULL])}, by_digest(FULL), by_digest(FULL)),
+        ({"slim": Pushed(SLIM, DIGESTS[SLIM])}, by_digest(SLIM), "localhost/kfx:0"),
+        ({"trainer": Pushed("host.example/trainer:1", DIGESTS[FULL])}, "localhost/kfx:0", "localhost/kfx:0"),
+    ],
+)
+def test_without_a_slim_image_the_full_one_serves_and_never_the_other_way(
+    pushed: dict[str, Pushed], slim: str, full: str
+) -> None:
+    """The slim image lacks what full components need; what was never pushed keeps its name, and is refused later."""
+    assert images_by_target(with_pushed(spec_of("localhost/kfx:0"), pushed)) == {"slim": slim, "full": full}
+
+
+def test_an_outdated_slim_image_is_passed_over() -> None:
+    """The full image pushed last, from other files, has newer code; pushed first, it is the slim one that is newer."""
+    other = pushed_both(full="b")
+
+    assert serving("slim", other) == other["slim"]
+    assert serving("slim", {"slim": other["slim"], "full": other["full"]}) == other["full"]
+    assert serving("slim", {"slim": other["slim"], "full": Pushed(FULL, DIGESTS[FULL])}) == other["slim"]
+
+
+def test_other_names_and_digests_stay() -> None:
+    """What was compiled with an image of its own runs in that."""
+    for name in ("localhost/mine:1", "other.example/kfx:1", by_digest(FULL), "{{$.inputs.parameters['image']}}"):
+        assert with_pushed(spec_of(name), pushed_both()) == spec_of(name)
+    assert images_by_target(with_pushed(spec_of(SLIM), pushed_both())) == {
+        "slim": by_digest(SLIM),
+        "full": by_digest(SLIM),
+    }
+
+
+def test_a_parameters_default_that_was_pushed_gets_its_digest() -> None:
+    """bq_sklearn_train names the trainer's image in a parameter."""
+    pushed = {"trainer": Pushed("host.example/trainer:1", DIGESTS[FULL])}
+    defaults = {
+        "training_image": "host.example/trainer:1",
+        "local": "localhost/trainer:0",
+        "title": "trainer",
+        "n": 1.0,
+    }
+    spec = {"root": {"inputDefinitions": {"parameters": {k: {"defaultValue": v} for k, v in defaults.items()}}}}
+
+    changed = with_pushed(spec, pushed)["root"]["inputDefinitions"]["parameters"]
+
+    trainer = f"host.example/trainer@{DIGESTS[FULL]}"
+    assert {name: each["defaultValue"] for name, each in changed.items()} == {
+        **defaults,
+        "training_image": trainer,
+        "local": trainer,
+    }
+
+
+def test_images_by_name_go_to_the_components_of_their_target() -> None:
+    """The full one serves all unless a slim one is named; naming only that leaves the others."""
+    spec = spec_of("old")
+    assert images_by_target(with_image(spec, "new")) == {"slim": "new", "full": "new"}
+    assert images_by_target(with_image(spec, "new", "thin")) == {"slim": "thin", "full": "new"}
+    assert images_by_target(with_image(spec, "", "thin")) == {"slim": "thin", "full": "old"}
+
+
+def test_names_beside_the_full_image() -> None:
+    """A target goes after the tag; the trainer is an image of its own."""
+    assert beside("host.example/p/kfx:1@sha256:0", "full") == "host.example/p/kfx:1"
+    assert beside("host.example:5000/kfx:1", "slim") == "host.example:5000/kfx:1-slim"
+    assert beside("host.example/p/kfx:1", "trainer") == "host.example/p/trainer:1"
+    assert beside("host.example/p/kfx@sha256:0", "slim") == f"host.example/p/kfx:{kfx.__version__}-slim"

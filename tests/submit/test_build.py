@@ -79,6 +79,75 @@ def test_one_command_builds_pushes_and_submits(project: Path, google: GoogleDoub
     assert digest[1] not in changed.stderr
 
 
+def executors_image(google: GoogleDouble, number: int = -1) -> str:
+    (executor,) = (
+        google.of("POST", "/pipelineJobs")[number].body["pipelineSpec"]["deploymentSpec"]["executors"].values()
+    )
+    return str(executor["container"]["image"])
+
+
+def test_only_the_target_that_is_needed_is_built(project: Path, google: GoogleDouble, image: str) -> None:
+    """Splitting needs no TensorFlow: with a slim target in the Dockerfile the full one is left alone."""
+    both = "FROM scratch AS slim\nCOPY greeting /\nFROM slim AS full\nCOPY greeting /again\n"
+    (project / "Dockerfile").write_text(both, encoding="utf-8")
+    done = submit("--build", f"--image={image}", "--job-id=a")
+    digest = re.search(rf"{image}-slim built, pushed: (sha256:[0-9a-f]{{64}})", done.stderr)
+    assert digest, done.stderr
+    assert f"{image} built" not in done.stderr
+    assert executors_image(google) == f"{image.removesuffix(':1')}@{digest[1]}"
+    assert submit().exit_code == 0
+    assert executors_image(google) == f"{image.removesuffix(':1')}@{digest[1]}"
+
+
+def test_a_wrong_input_is_refused_before_anything_is_built(project: Path, google: GoogleDouble, image: str) -> None:
+    """A build takes minutes; a misspelt parameter is known at once."""
+    (project / "Dockerfile").write_text("FROM nothing.invalid/x AS full\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="no parameter 'sauce'"):
+        submit("--build", f"--image={image}", "-p", "sauce=x")
+
+
+OWN_IMAGE = """
+from kfp import dsl
+
+IMAGES = {"training_image": "trainer"}
+
+@dsl.component(base_image="python:3.12")
+def train(image: str):
+    print(image)
+
+@dsl.pipeline(name="built")
+def built(training_image: str = "localhost/trainer:0"):
+    train(image=training_image)
+"""
+
+
+def test_an_image_that_a_parameter_names_is_built_from_its_folder(
+    project: Path, google: GoogleDouble, image: str
+) -> None:
+    """bq_sklearn_train's trainer: pushed beside the kfx image, by digest; not when the user chose another."""
+    name = image.replace("/kfx-test/", "/kfx-test/trainer-of/").rpartition("/")[0] + "/kfx:1"
+    beside = name.replace("/kfx:1", "/trainer:1")
+    (project / "built.py").write_text(OWN_IMAGE.replace("localhost/trainer:0", beside), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"needs an image built from trainer/, which is not here.*--training-image"):
+        submit("--build", f"--image={name}")
+    with pytest.raises(UsageError, match=r"never pushed. In a clone of kfx: kfx build trainer --target trainer --push"):
+        submit()
+    (project / "trainer").mkdir()
+    (project / "trainer" / "Dockerfile").write_text("FROM scratch AS trainer\nCOPY x /\n", encoding="utf-8")
+    (project / "trainer" / "x").write_text(uuid.uuid4().hex, encoding="utf-8")
+    done = submit("--build", f"--image={name}", "--job-id=a")
+    digest = re.search(r"trainer:1 built, pushed: (sha256:[0-9a-f]{64})", done.stderr)
+    assert digest, done.stderr
+    submit("--job-id=b")
+    submit("--build", f"--image={name}", "--job-id=c", "--training-image=other.example/own:1")
+    specs = [sent.body["pipelineSpec"]["root"]["inputDefinitions"] for sent in google.of("POST", "/pipelineJobs")]
+    defaults = [spec["parameters"]["training_image"]["defaultValue"] for spec in specs]
+    assert defaults[:2] == [f"{beside.removesuffix(':1')}@{digest[1]}"] * 2
+    assert google.of("POST", "/pipelineJobs")[2].body["runtimeConfig"]["parameterValues"] == {
+        "training_image": "other.example/own:1"
+    }
+
+
 @pytest.mark.usefixtures("project")
 def test_a_build_needs_a_name(google: GoogleDouble) -> None:
     """localhost/kfx, the default name, is nowhere a cluster could pull from."""

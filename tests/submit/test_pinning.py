@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from google_double import GoogleDouble
 
@@ -97,6 +99,75 @@ def test_what_was_pushed_here_is_not_looked_up(project: Path, google: GoogleDoub
     (project / ".kfx" / "images.json").write_text(json.dumps(pushed), encoding="utf-8")
     submit("--image=reg.invalid/team/kfx:1.0")
     assert images(google)["exec-train-test-split"] == f"reg.invalid/team/kfx@{DIGEST}"
+
+
+def record(folder: Path, **names: str) -> None:
+    """Notes pushes as `kfx push` does."""
+    (folder / ".kfx").mkdir(exist_ok=True)
+    pushed = {target: {"name": name, "digest": DIGEST} for target, name in names.items()}
+    (folder / ".kfx" / "images.json").write_text(json.dumps(pushed), encoding="utf-8")
+
+
+def compiled(*arguments: str) -> tuple[dict[str, str], Result]:
+    """Compiles the pipeline again. Returns each component's image and what was said."""
+    done = CliRunner().invoke(kfx_, ["compile", *arguments, "-o", "again.yaml"], catch_exceptions=False)
+    executors = yaml.safe_load(Path("again.yaml").read_text(encoding="utf-8"))["deploymentSpec"]["executors"]
+    return {name: executor["container"]["image"] for name, executor in executors.items()}, done
+
+
+def test_without_a_variable_slim_components_go_by_the_slim_digest(project: Path, google: GoogleDouble) -> None:
+    """`kfx build --target slim --push` is enough for them; the full image is not needed then."""
+    record(project, slim="reg.invalid/team/kfx:1.0-slim")
+    submit()
+    assert images(google)["exec-train-test-split"] == f"reg.invalid/team/kfx@{DIGEST}"
+
+
+@pytest.mark.parametrize("source", ["pinned.py", "pinned.yaml"])
+def test_compile_writes_what_was_pushed(project: Path, source: str) -> None:
+    """By digest, into a pipeline of any age; other people's components stay, and no registry is asked."""
+    before = (project / "pinned.yaml").read_text(encoding="utf-8")
+    record(project, full="reg.invalid/team/kfx:1.0", slim="reg.invalid/team/thin:1.0")
+    found, done = compiled(source)
+    assert found == {"exec-own": "python:3.12", "exec-train-test-split": f"reg.invalid/team/thin@{DIGEST}"}
+    assert done.stderr == ""
+    comments = [line for line in before.splitlines() if line.startswith("#")]
+    assert comments
+    assert (project / "again.yaml").read_text(encoding="utf-8").splitlines()[: len(comments)] == comments
+    assert "localhost" not in (project / "again.yaml").read_text(encoding="utf-8")
+
+
+def test_compile_says_what_is_not_pinned(project: Path, registry: str) -> None:
+    """A local name cannot be pulled, a tag may move; --pin asks the registry, --no-pin writes names."""
+    assert "which no cluster can pull. Push one (kfx build --push" in compiled("pinned.yaml")[1].stderr
+    image = f"--image={registry}/team/kfx:1.0"
+    by_tag, done = compiled("pinned.yaml", image)
+    assert by_tag["exec-train-test-split"] == f"{registry}/team/kfx:1.0"
+    assert "by tag: no push of it is recorded here" in done.stderr
+    assert compiled("pinned.yaml", image, "--pin")[0]["exec-train-test-split"] == f"{registry}/team/kfx@{DIGEST}"
+    record(project, full=f"{registry}/team/kfx:1.0")
+    assert compiled("pinned.yaml", image, "--no-pin")[0] == by_tag
+    assert compiled("pinned.yaml", image)[0]["exec-train-test-split"] == f"{registry}/team/kfx@{DIGEST}"
+
+
+def test_kfx_and_kfp_write_the_same_yaml(project: Path) -> None:
+    """A pipeline whose images were put in late is written as kfp's compiler would, both documents."""
+    from kfx.cli.pipeline import resolve
+
+    found = resolve("pinned.yaml")
+    assert found.changed({**found.spec}).text == found.text
+    again = found.changed({**found.spec, "extra": 1})
+    assert again.text.replace("extra: 1\n", "") == found.text
+    settings = dataclasses.replace(found, platforms={"kubernetes": {"x": 1}}).changed({**found.spec, "extra": 1})
+    assert list(yaml.safe_load_all(settings.text))[1] == {"platforms": {"kubernetes": {"x": 1}}}
+
+
+def test_no_pin_submits_names(project: Path, google: GoogleDouble, registry: str) -> None:
+    """Whoever moves a tag on purpose may; what only this machine has is refused with the way out."""
+    record(project, full=f"{registry}/team/kfx:1.0")
+    submit(f"--image={registry}/team/kfx:1.0", "--no-pin")
+    assert images(google)["exec-train-test-split"] == f"{registry}/team/kfx:1.0"
+    with pytest.raises(UsageError, match=r"no cluster can pull. Build and push one .* kfx build --push --tag"):
+        submit("--no-pin")
 
 
 @pytest.mark.usefixtures("project")
