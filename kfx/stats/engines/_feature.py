@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
@@ -47,7 +48,7 @@ class FeatureColumn:
         # Where lists are nested, TFDV's common statistics count the leaf values of a row.
         self._row = _Level(options) if len(self._levels) > 1 else None
         self._unit = unit(kind)
-        self._type = _feature_type(path, kind)
+        self._type = feature_type(path, kind)
         self._fields: list[FeatureColumn] = []
         self._values: NumericValues | StringValues | None = None
         if self._type == "STRUCT":
@@ -56,7 +57,9 @@ class FeatureColumn:
         elif self._type == "STRING":
             self._values = StringValues(options, allowance)
         else:
-            self._values = NumericValues(options, allowance)
+            self._values = NumericValues(options.of_feature(path), allowance)
+        if not isinstance(self._values, NumericValues):
+            _refuse_choice(path, self._type, options)
         self._again = False
 
     def add(self, array: pa.Array, weights: Weights | None = None) -> None:
@@ -117,6 +120,12 @@ class FeatureColumn:
         return [own, *(feature for field in self._fields for feature in field.features())]
 
 
+def _refuse_choice(path: tuple[str, ...], kind: FeatureType, options: StatsOptions) -> None:
+    name = ".".join(path)
+    if any(choice.feature == name for choice in options.histograms):
+        raise UsageError(f"A histogram was chosen for {name!r}, which is {kind}; only numeric features have a choice.")
+
+
 class _Level:
     """One nesting level: how many lists, how long."""
 
@@ -163,25 +172,39 @@ class _Level:
 
     def finish(self) -> Valency:
         """Returns the figures."""
-        import numpy as np
+        return valency(self._lengths, self._missing, self._weighted, self._options)
 
-        pairs = sorted((length, count) for length, count in self._lengths.items() if count)
-        if not pairs:
-            return Valency(non_missing=0, missing=self._missing, weighted=self._weighted)
-        lengths, counts = np.array(pairs, dtype=np.int64).T
-        ordered = CountedValues(lengths, np.cumsum(counts, dtype=np.float64))
-        buckets = self._options.num_values_histogram_buckets
-        return Valency(
-            non_missing=int(counts.sum()),
-            missing=self._missing,
-            min=int(lengths[0]),
-            max=int(lengths[-1]),
-            total=int((lengths * counts).sum()),
-            quantiles=quantile_buckets(ordered, buckets),
-            widths=equal_width_buckets(ordered, buckets),
-            weighted=self._weighted,
-            outline=outline(ordered) if self._options.mergeable and pairs != [(1, counts[0])] else (),
-        )
+
+def valency(
+    lengths: Mapping[int, int], missing: int, weighted: WeightedValency | None, options: StatsOptions
+) -> Valency:
+    """Describes the lists of one nesting level.
+
+    Args:
+        lengths: Number of values -> how many lists hold so many.
+        missing: Lists that are null.
+        weighted: The counts by weight; None without a weight feature.
+        options: Numbers of buckets.
+    """
+    import numpy as np
+
+    pairs = sorted((length, count) for length, count in lengths.items() if count)
+    if not pairs:
+        return Valency(non_missing=0, missing=missing, weighted=weighted)
+    of_length, counts = np.array(pairs, dtype=np.int64).T
+    ordered = CountedValues(of_length, np.cumsum(counts, dtype=np.float64))
+    buckets = options.num_values_histogram_buckets
+    return Valency(
+        non_missing=int(counts.sum()),
+        missing=missing,
+        min=int(of_length[0]),
+        max=int(of_length[-1]),
+        total=int((of_length * counts).sum()),
+        quantiles=quantile_buckets(ordered, buckets),
+        widths=equal_width_buckets(ordered, buckets),
+        weighted=weighted,
+        outline=outline(ordered) if options.mergeable and pairs != [(1, counts[0])] else (),
+    )
 
 
 def _of_items(array: pa.Array, weights: Weights) -> Weights:
@@ -255,7 +278,7 @@ def is_text(kind: pa.DataType) -> bool:
     return any(test(kind) for test in tests)
 
 
-def _feature_type(path: tuple[str, ...], kind: pa.DataType) -> FeatureType:
+def feature_type(path: tuple[str, ...], kind: pa.DataType) -> FeatureType:
     """Maps an Arrow type to TFDV's; dates and times are INT, decimals FLOAT, a column without any value STRING."""
     import pyarrow as pa
 
