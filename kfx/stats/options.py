@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
 from kfx.errors import UsageError
+from kfx.stats.beam import BeamOptions
 
 OnBadRows = Literal["error", "skip"]
 """What to do with a row of a text file that cannot be read: refuse the table, or leave the row out and report it."""
@@ -134,6 +135,9 @@ class StatsOptions:
 
     memory_limit: int = 2 << 30
     """Bytes the computation may hold; larger tables go to disk and are computed a few columns at a time."""
+
+    beam: BeamOptions = field(default_factory=BeamOptions)
+    """Where and how Beam runs the engine tfdv; no other engine takes them."""
 
     def __post_init__(self) -> None:
         """Refuses settings that cannot be computed."""

@@ -7,7 +7,6 @@ lost connection; this one does neither, and a task that is stopped (SIGTERM) can
 from __future__ import annotations
 
 import contextlib
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +14,7 @@ from urllib.parse import quote
 
 from kfx.errors import MissingExtraError, PermanentError, UsageError
 from kfx.gcp import Api, ApiError, credentials, is_loopback, storage_address
+from kfx.termination import on_terminate
 from kfx.training.training import Trained, Training
 
 _POLL_S = 10.0
@@ -38,7 +38,7 @@ def train(training: Training, dataset: str, *, say: Callable[[str], None] = prin
     """
     training.check(dataset)
     stop = threading.Event()
-    with _on_terminate(stop.set), _google_errors():
+    with on_terminate(stop.set), _google_errors():
         job = _start(training, dataset)
         say(f"Training {job.resource_name}: {console_url(job.resource_name)}")
         state = _wait(job, stop, say, poll_s)
@@ -214,19 +214,6 @@ def read_metrics(model_uri: str) -> dict[str, float]:
 
 def _word(state: str) -> str:
     return state.removeprefix("PIPELINE_STATE_").lower()
-
-
-@contextlib.contextmanager
-def _on_terminate(call: Callable[[], None]) -> Iterator[None]:
-    """Calls something on SIGTERM for a while. Only a program's main thread can; elsewhere nothing changes."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    kept = signal.signal(signal.SIGTERM, lambda _number, _frame: call())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, kept)
 
 
 @contextlib.contextmanager
