@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kfx.errors import UsageError
+from kfx.stats.bad_rows import BadRows, Skipping, note
 from kfx.stats.engines import DEFAULT, Progress, engine
 from kfx.stats.options import StatsOptions
-from kfx.stats.sources import open_source
+from kfx.stats.sources import TextReading, open_source
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -32,8 +34,21 @@ def generate(
         progress: Told now and then how far the computation is.
 
     Raises:
-        UsageError: The table cannot be read, or a column has a type without statistics.
+        UsageError: The table cannot be read (or no row of it), or a column has a type without statistics.
         MissingExtraError: The source or the engine needs a package that is not installed.
     """
+    options = options or StatsOptions()
     compute = engine(engine_name)
-    return compute(open_source(uri), options or StatsOptions(), progress)
+    source = open_source(uri, TextReading(options.delimiter, options.on_bad_rows))
+    computed = compute(source, options, progress)
+    if isinstance(source, Skipping) and source.bad_rows.count:
+        _note(computed, uri, source.bad_rows)
+    return computed
+
+
+def _note(computed: statistics_pb2.DatasetFeatureStatisticsList, uri: str, found: BadRows) -> None:
+    """Says in the statistics what they leave out; nothing is left of a table none of whose rows can be read."""
+    whole = computed.datasets[0]
+    if not whole.num_examples:
+        raise UsageError(f"None of the {found.count:,} rows of {uri!r} can be read; {found.places[0]}.")
+    note(whole, found.count, found.places)

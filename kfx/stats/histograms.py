@@ -97,10 +97,12 @@ def quantile_buckets(ordered: Ordered, number: int) -> tuple[Bucket, ...]:
 
     Args:
         ordered: The values.
-        number: Buckets wanted.
+        number: Buckets wanted; 0 for none.
     """
     import numpy as np
 
+    if not number:
+        return ()
     edges = ordered.at(np.arange(number + 1) / number)
     highs = edges[1:]
     mass = ordered.mass(edges)
@@ -122,9 +124,12 @@ def equal_width_buckets(ordered: Ordered, number: int) -> tuple[Bucket, ...]:
     Args:
         ordered: The values.
         number: Buckets wanted between the smallest and the largest finite value; one if they are the same.
+            0 for no bucket at all.
     """
     import numpy as np
 
+    if not number:
+        return ()
     values = ordered.values
     first, last, start, end = 0, len(values), 0.0, ordered.total
     if values.dtype.kind == "f":

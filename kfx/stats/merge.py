@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
-from kfx.stats import proto
+from kfx.stats import bad_rows, proto
 from kfx.stats.figures import Bucket, Feature, FeatureType, Numbers, Valency, Words
 from kfx.stats.histograms import CountedValues, equal_width_buckets, outline, quantile_buckets
 from kfx.stats.moments import Moments
@@ -71,7 +71,10 @@ def _dataset(name: str, datasets: Sequence[Any], options: StatsOptions) -> stati
         # A shard that does not know a column lacks it in all its rows; a field is missing where its struct says so.
         absent = rows - sum(_rows(part) for part in parts) if len(path) == 1 else 0
         features.append(_feature(path, parts, absent, options))
-    return proto.dataset(name, rows, features, options)
+    merged = proto.dataset(name, rows, features, options)
+    left_out = [bad_rows.noted(dataset) for dataset in datasets]
+    bad_rows.note(merged, sum(count for count, _ in left_out), [place for _, places in left_out for place in places])
+    return merged
 
 
 def _rows(feature: Any) -> int:
@@ -89,7 +92,8 @@ def _feature(path: Path, parts: Sequence[Any], absent: int, options: StatsOption
     values: Numbers | Words | None = None
     with_values = [part for part in parts if _common(part).num_non_missing]
     if kind in {"INT", "FLOAT"}:
-        values, error = _numbers([part for part in with_values if part.HasField("num_stats")], options)
+        numeric = [part for part in with_values if part.HasField("num_stats")]
+        values, error = _numbers(numeric, options.of_feature(path))
         if error:
             notes["approximate"] = f"median, quantiles and bucket counts, by up to {100 * error:.2g} % of values"
             notes["quantile_rank_error"] = error
@@ -187,15 +191,13 @@ def _ordered(buckets: Sequence[Any], extremes: Sequence[float] = ()) -> CountedV
 
 def _numbers(parts: Sequence[Any], options: StatsOptions) -> tuple[Numbers, float]:
     """Merges numeric figures; returns with them the largest share of values whose place is not known."""
-    nan = sum(histogram.num_nan for part in parts for histogram in part.num_stats.histograms[:1])
-    filled = [part for part in parts if any(histogram.buckets for histogram in part.num_stats.histograms)]
+    nan = sum(map(_nan, parts))
+    filled = [part for part in parts if _leaves(_common(part)) > _nan(part)]
     if not filled:
         return Numbers(nan=nan), 0.0
     stats = [part.num_stats for part in filled]
     buckets = [bucket for part in filled for bucket in _kept(part, proto.MERGE_NUMBERS, _quantiles(part))]
     minimum, maximum = min(s.min for s in stats), max(s.max for s in stats)
-    if not buckets:
-        raise UsageError("Numeric statistics without a quantile histogram cannot be merged.")
     ordered = _ordered(buckets, (minimum, maximum))
     both = sum((_moments(part) for part in filled), Moments())
     return Numbers(
@@ -226,12 +228,28 @@ def _quantiles(part: Any) -> Sequence[Any]:
         if histogram.type == statistics_pb2.Histogram.QUANTILES:
             buckets: Sequence[Any] = histogram.buckets
             return buckets
-    return ()
+    if _kept(part, proto.MERGE_NUMBERS, ()):
+        return ()
+    raise UsageError(
+        f"The feature {'.'.join(part.path.step) or part.name!r} has no quantile histogram and cannot be merged. "
+        "Compute it with one, or with --mergeable."
+    )
+
+
+def _nan(part: Any) -> int:
+    """Returns how many values are not a number; histograms say so, and what was kept for merging."""
+    leaves: int = _leaves(_common(part))
+    if not leaves:
+        return 0
+    if part.num_stats.histograms:
+        return int(part.num_stats.histograms[0].num_nan)
+    kept = sum(b.sample_count for b in _kept(part, proto.MERGE_NUMBERS, _quantiles(part)))
+    return leaves - round(float(kept))
 
 
 def _moments(part: Any) -> Moments:
     stats = part.num_stats
-    count = _leaves(stats.common_stats) - stats.histograms[0].num_nan
+    count = _leaves(stats.common_stats) - _nan(part)
     return Moments(float(count), stats.mean, stats.std_dev**2 * count)
 
 

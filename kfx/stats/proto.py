@@ -64,7 +64,7 @@ def _fill_feature(target: Any, feature: Feature, options: StatsOptions) -> None:
     common.SetInParent()
     _fill_common(common, feature.row or feature.valency[0], feature.valency)
     if isinstance(feature.values, Numbers):
-        _fill_numbers(target.num_stats, feature.values)
+        _fill_numbers(target.num_stats, feature.values, options.of_feature(feature.path))
     elif isinstance(feature.values, Words):
         _fill_words(target.string_stats, feature.values, options)
     _fill_custom(target, feature)
@@ -102,23 +102,30 @@ def _fill_weighted(target: Any, weighted: WeightedValency) -> None:
         target.avg_num_values = weighted.total / weighted.non_missing
 
 
-def _fill_numbers(stats: Any, numbers: Numbers) -> None:
+def _fill_numbers(stats: Any, numbers: Numbers, options: StatsOptions) -> None:
     if numbers.count:
         stats.mean, stats.std_dev = numbers.mean, numbers.std_dev
         stats.num_zeros = numbers.zeros
-        stats.min, stats.median, stats.max = numbers.min, numbers.median, numbers.max
+        stats.min, stats.max = numbers.min, numbers.max
     if numbers.count or numbers.nan:
-        for kind, buckets in (("STANDARD", numbers.standard), ("QUANTILES", numbers.quantiles)):
-            histogram = stats.histograms.add(num_nan=numbers.nan)
-            _fill_histogram(histogram, kind, buckets)
+        _fill_histograms(stats, numbers, numbers.nan, options)
     if numbers.weighted is not None and numbers.count:
-        _fill_weighted_numbers(stats.weighted_numeric_stats, numbers.weighted, numbers.nan)
+        weighted = stats.weighted_numeric_stats
+        weighted.mean, weighted.std_dev = numbers.weighted.mean, numbers.weighted.std_dev
+        _fill_histograms(weighted, numbers.weighted, numbers.nan, options)
 
 
-def _fill_weighted_numbers(target: Any, weighted: WeightedNumbers, nan: int) -> None:
-    target.mean, target.std_dev, target.median = weighted.mean, weighted.std_dev, weighted.median
-    for kind, buckets in (("STANDARD", weighted.standard), ("QUANTILES", weighted.quantiles)):
-        _fill_histogram(target.histograms.add(num_nan=nan), kind, buckets)
+def _fill_histograms(stats: Any, numbers: Numbers | WeightedNumbers, nan: int, options: StatsOptions) -> None:
+    """Fills the histograms that are wanted, and the median, which TFDV leaves out with the last of them."""
+    wanted = [
+        ("STANDARD", numbers.standard, options.num_histogram_buckets),
+        ("QUANTILES", numbers.quantiles, options.num_quantiles_histogram_buckets),
+    ]
+    for kind, buckets, number in wanted:
+        if number:
+            _fill_histogram(stats.histograms.add(num_nan=nan), kind, buckets)
+    if stats.histograms:
+        stats.median = numbers.median
 
 
 def _fill_words(stats: Any, words: Words, options: StatsOptions) -> None:

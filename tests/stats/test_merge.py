@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +15,11 @@ from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from kfx.errors import UsageError
+from kfx.stats import bad_rows
 from kfx.stats.engines import engine
-from kfx.stats.generate import silent
+from kfx.stats.generate import generate, silent
 from kfx.stats.merge import merge
-from kfx.stats.options import Slice, StatsOptions
+from kfx.stats.options import HistogramChoice, Slice, StatsOptions
 from kfx.stats.sources._memory import MemoryTable
 
 MERGEABLE = StatsOptions(mergeable=True)
@@ -160,3 +163,31 @@ def test_what_cannot_be_merged_is_refused() -> None:
     weighted = computed(pa.table({"a": [1.0]}), StatsOptions(weight_feature="a"))
     with pytest.raises(UsageError, match="Weighted statistics cannot be merged"):
         merge([weighted, weighted])
+
+
+def test_bad_rows_add_up(tmp_path: Path) -> None:
+    """What shards left out is told of the whole, with the first places of all."""
+    (tmp_path / "1.csv").write_text("a,b\n1,2\n3\n")
+    (tmp_path / "2.csv").write_text("a,b\n1,2\n3\n4\n5,6\n")
+    skip = StatsOptions(on_bad_rows="skip")
+    (merged,) = merge([generate(str(tmp_path / name), skip) for name in ("1.csv", "2.csv")]).datasets
+    count, places = bad_rows.noted(merged)
+    assert (count, merged.num_examples) == (3, 3)
+    assert [place.split(":")[0] for place in places] == [
+        f"row 3 of {tmp_path}/1.csv", f"row 3 of {tmp_path}/2.csv", f"row 4 of {tmp_path}/2.csv",
+    ]  # fmt: skip
+
+
+def test_features_without_histograms_merge_where_their_distribution_was_kept() -> None:
+    """A feature described without any histogram merges by what `mergeable` keeps, NaN counted; else it is refused."""
+    halves = [[1.0, 2.0, math.nan], [4.0, None]]
+    none = (HistogramChoice("x", 0, 0),)
+    kept = StatsOptions(mergeable=True, histograms=none)
+    tables = [pa.table({"x": half}) for half in halves]
+    merged = features(merge([computed(table, kept) for table in tables]))["x"]
+    whole = features(computed(pa.concat_tables(tables)))["x"]
+    assert merged.num_stats.histograms == whole.num_stats.histograms
+    assert merged.num_stats.mean == pytest.approx(whole.num_stats.mean)
+    assert merged.num_stats.median == 2
+    with pytest.raises(UsageError, match="'x' has no quantile histogram and cannot be merged"):
+        merge([computed(table, StatsOptions(histograms=none)) for table in tables])

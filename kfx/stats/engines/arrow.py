@@ -13,7 +13,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from kfx.errors import PermanentError
+from kfx.errors import PermanentError, UsageError
 from kfx.stats import proto
 from kfx.stats.engines import Progress
 from kfx.stats.engines._budget import Budget, Group
@@ -21,6 +21,7 @@ from kfx.stats.engines._columnar import ColumnarTable, columnar
 from kfx.stats.engines._feature import FeatureColumn
 from kfx.stats.engines._numeric import WEIGHT_BYTES
 from kfx.stats.engines._rows import Part, RowSelection
+from kfx.stats.options import EVERY_OTHER
 from kfx.stats.sources._columns import check_columns
 
 if TYPE_CHECKING:
@@ -48,6 +49,21 @@ def compute(source: Source, options: StatsOptions, progress: Progress) -> statis
     return statistics_pb2.DatasetFeatureStatisticsList(datasets=datasets)
 
 
+def _check_choices(uri: str, schema: pa.Schema, options: StatsOptions) -> None:
+    """Raises UsageError for an option that this engine does not take, or one of a column that does not exist."""
+    if options.slice_sqls:
+        raise UsageError(
+            f"The arrow engine runs no SQL, and was given {options.slice_sqls[0]!r}. Slice by columns and values "
+            "(--slice), or use an engine with SQL: bigquery or tfdv."
+        )
+    for choice in options.histograms:
+        # A field's path begins with its column's name, which may hold dots itself.
+        if choice.feature != EVERY_OTHER and not any(
+            choice.feature == name or choice.feature.startswith(f"{name}.") for name in schema.names
+        ):
+            check_columns(uri, schema.names, [choice.feature])
+
+
 def _import_late_modules() -> None:
     for name in ("pyarrow.compute", "tensorflow_metadata.proto.v0.statistics_pb2"):
         importlib.import_module(name)
@@ -60,6 +76,7 @@ class _Computation:
         self._table, self._options, self._progress = table, options, progress
         self._schema = table.schema()
         self._names = self._schema.names
+        _check_choices(table.uri, self._schema, options)
         if options.feature_allowlist is not None:
             check_columns(table.uri, self._names, options.feature_allowlist)
             self._names = [name for name in self._names if name in options.feature_allowlist]
