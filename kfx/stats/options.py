@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 from kfx.errors import UsageError
 from kfx.stats.beam import BeamOptions
 
 OnBadRows = Literal["error", "skip"]
 """What to do with a row of a text file that cannot be read: refuse the table, or leave the row out and report it."""
+
+SampleBy = Literal["auto", "rows", "blocks"]
+"""How the engine bigquery samples: rows by chance, or whole blocks of a table, of which only the chosen are billed; auto
+takes blocks where a table has so many that they make a fair sample. Other engines sample rows."""
 
 EVERY_OTHER = "*"
 """Stands for every numeric feature without a choice of its own."""
@@ -93,7 +97,14 @@ class StatsOptions:
     """Share of the rows to describe, above 0 and at most 1, chosen at random; None for all."""
 
     sample_seed: int = 0
-    """The same seed chooses the same rows of a table."""
+    """The same seed chooses the same rows of a table; BigQuery's chance takes no seed."""
+
+    sample_by: SampleBy = "auto"
+    """What the engine bigquery samples."""
+
+    maximum_bytes_billed: int | None = None
+    """Bytes all queries of the engine bigquery together may be billed for; None for KFX_BIGQUERY_MAX_BYTES, else
+    100 GiB."""
 
     weight_feature: str | None = None
     """Numeric column that says how much a row counts; weighted figures stand beside the plain ones."""
@@ -149,6 +160,10 @@ class StatsOptions:
                      "num_quantiles_histogram_buckets"):  # fmt: skip
             if getattr(self, name) < 0:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must not be negative.")
+        if self.sample_by not in get_args(SampleBy):
+            raise UsageError(f"sample_by is {self.sample_by!r}; it must be one of {', '.join(get_args(SampleBy))}.")
+        if self.maximum_bytes_billed is not None and self.maximum_bytes_billed < 0:
+            raise UsageError(f"maximum_bytes_billed is {self.maximum_bytes_billed}; it must not be negative.")
         bad_rows(self.on_bad_rows)
         if self.delimiter and not (
             self.delimiter.isascii() and len(self.delimiter) == 1 and self.delimiter not in '"\r\n'
