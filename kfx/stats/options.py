@@ -14,8 +14,9 @@ OnBadRows = Literal["error", "skip"]
 """What to do with a row of a text file that cannot be read: refuse the table, or leave the row out and report it."""
 
 SampleBy = Literal["auto", "rows", "blocks"]
-"""How the engine bigquery samples: rows by chance, or whole blocks of a table, of which only the chosen are billed; auto
-takes blocks where a table has so many that they make a fair sample. Other engines sample rows."""
+"""How the engine bigquery samples: rows by chance, or whole blocks of a table, of which only the chosen are billed.
+
+`auto` takes blocks where a table has so many that they make a fair sample. Other engines sample rows."""
 
 EVERY_OTHER = "*"
 """Stands for every numeric feature without a choice of its own."""
