@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -82,7 +83,7 @@ def stats(
     computed = generate(source, options, engine_name=engine, progress=progress)
     progress.end()
     if form is not None:
-        click.echo(_printed(computed, form))
+        click.echo(_printed(computed, compared, form))
         if folder is None:
             return
     written = artifact.write(computed, folder or Path("stats"), title or source, compared)
@@ -110,14 +111,22 @@ def _compared(others: tuple[str, ...]) -> dict[str, DatasetFeatureStatisticsList
     return compared
 
 
-def _printed(statistics: DatasetFeatureStatisticsList, form: str) -> str:
+def _printed(
+    statistics: DatasetFeatureStatisticsList, compared: dict[str, DatasetFeatureStatisticsList], form: str
+) -> str:
+    """Returns the statistics as text as wide as the terminal, or as JSON; with others, all of them side by side."""
     from google.protobuf import json_format
 
+    from kfx.stats import artifact
     from kfx.stats.report import text
 
+    shown = artifact.side_by_side({"this": statistics, **compared}) if compared else statistics
     if form == "json":
-        return json_format.MessageToJson(statistics, indent=1)
-    return "\n\n".join(text.table(dataset) for dataset in statistics.datasets)
+        return json_format.MessageToJson(shown, indent=1)
+    width = shutil.get_terminal_size((text.WIDTH, 0)).columns
+    if compared:
+        return text.comparison(shown, width)
+    return "\n\n".join(text.table(dataset, width) for dataset in shown.datasets)
 
 
 class _Progress:
