@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kfx.errors import UsageError
+
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
 
@@ -107,6 +109,8 @@ def _compared(others: tuple[str, ...]) -> dict[str, DatasetFeatureStatisticsList
         name, equals, path = other.partition("=")
         if not equals:
             name, path = Path(other).stem if Path(other).is_file() else Path(other).name, other
+        if name in compared:
+            raise UsageError(f"Two statistics to compare with are named {name!r}; write NAME=STATISTICS.")
         compared[name] = artifact.load(Path(path))
     return compared
 
@@ -120,7 +124,7 @@ def _printed(
     from kfx.stats import artifact
     from kfx.stats.report import text
 
-    shown = artifact.side_by_side({"this": statistics, **compared}) if compared else statistics
+    shown = artifact.beside(statistics, compared) if compared else statistics
     if form == "json":
         return json_format.MessageToJson(shown, indent=1)
     width = shutil.get_terminal_size((text.WIDTH, 0)).columns

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 TFRECORD, BINARY, REPORT, METRICS = "stats.tfrecord", "stats.pb", "report.html", "metrics.json"
+_THIS = "this"
 
 
 def write(
@@ -44,7 +45,7 @@ def write(
         OSError: The folder cannot be written.
     """
     binary = statistics.SerializeToString(deterministic=True)
-    shown = side_by_side({"this": statistics, **compared}) if compared else statistics
+    shown = beside(statistics, compared) if compared else statistics
     contents = {
         TFRECORD: tfrecord.record(binary),
         BINARY: binary,
@@ -86,6 +87,24 @@ def load(path: Path) -> statistics_pb2.DatasetFeatureStatisticsList:
         return statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
     except (ValueError, DecodeError) as error:
         raise UsageError(f"{str(found[0])!r} holds no statistics that can be read: {error}") from error
+
+
+def beside(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList,
+    others: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
+) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """Joins statistics, named "this", with those they are compared with.
+
+    Args:
+        statistics: What is looked at.
+        others: Name -> other statistics.
+
+    Raises:
+        UsageError: Another one is named "this" as well.
+    """
+    if _THIS in others:
+        raise UsageError(f"{_THIS!r} names the statistics that others are compared with; give those another name.")
+    return side_by_side({_THIS: statistics, **others})
 
 
 def side_by_side(

@@ -77,8 +77,7 @@ def report(
     """
     shown = _loaded(statistics)
     if compared:
-        others = {name: _loaded(other) for name, other in compared.items()}
-        shown = artifact.side_by_side({"this": shown, **others})
+        shown = artifact.beside(shown, {name: _loaded(other) for name, other in compared.items()})
     heading = title or _origin(statistics)
     return Report(render(shown, heading, anomalies), heading, height)
 
