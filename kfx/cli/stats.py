@@ -124,7 +124,7 @@ def _printed(
     from kfx.stats import artifact
     from kfx.stats.report import text
 
-    shown = artifact.beside(statistics, compared) if compared else statistics
+    shown = artifact.with_others(statistics, compared) if compared else statistics
     if form == "json":
         return json_format.MessageToJson(shown, indent=1)
     width = shutil.get_terminal_size((text.WIDTH, 0)).columns

@@ -45,7 +45,7 @@ def write(
         OSError: The folder cannot be written.
     """
     binary = statistics.SerializeToString(deterministic=True)
-    shown = beside(statistics, compared) if compared else statistics
+    shown = with_others(statistics, compared) if compared else statistics
     contents = {
         TFRECORD: tfrecord.record(binary),
         BINARY: binary,
@@ -89,7 +89,7 @@ def load(path: Path) -> statistics_pb2.DatasetFeatureStatisticsList:
         raise UsageError(f"{str(found[0])!r} holds no statistics that can be read: {error}") from error
 
 
-def beside(
+def with_others(
     statistics: statistics_pb2.DatasetFeatureStatisticsList,
     others: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
 ) -> statistics_pb2.DatasetFeatureStatisticsList:

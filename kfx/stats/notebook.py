@@ -77,7 +77,7 @@ def report(
     """
     shown = _loaded(statistics)
     if compared:
-        shown = artifact.beside(shown, {name: _loaded(other) for name, other in compared.items()})
+        shown = artifact.with_others(shown, {name: _loaded(other) for name, other in compared.items()})
     heading = title or _origin(statistics)
     return Report(render(shown, heading, anomalies), heading, height)
 
