@@ -96,7 +96,7 @@ class BigQueryTable:
         for batch in read(self.client, self.reference, reading):
             rows += batch.num_rows
             yield as_schema(batch, schema)
-        self._check_count(rows)
+        self.check_count(rows)
 
     @property
     def counted_rows(self) -> int | None:
@@ -106,8 +106,12 @@ class BigQueryTable:
         rows: int | None = self.table.num_rows
         return rows
 
-    def _check_count(self, rows: int) -> None:
-        """Raises TransientError when rows are missing: never statistics of half a table."""
+    def check_count(self, rows: int) -> None:
+        """Raises TransientError when rows are missing: never statistics of half a table.
+
+        Args:
+            rows: How many were read.
+        """
         expected = self.counted_rows
         # More may come: rows in the streaming buffer are read but not counted yet.
         if expected is None or rows >= expected:

@@ -48,7 +48,7 @@ def open_uri(uri: str) -> QueryResult:
         MissingExtraError: google-cloud-bigquery is not installed.
     """
     settings, sql = _parse(uri)
-    limit = _bytes(settings.get("max_bytes") or os.environ.get(MAX_BYTES) or _DEFAULT_MAX_BYTES)
+    limit = byte_limit(settings.get("max_bytes", ""))
     client = connect(settings.get("project", ""), settings.get("location") or None)
     from google.cloud import bigquery
 
@@ -61,15 +61,15 @@ def open_uri(uri: str) -> QueryResult:
     size = planned.total_bytes_processed or 0
     if size > limit:
         raise UsageError(
-            f"{what} would read {_readable(size)}, more than the limit of {_readable(limit)}. Select fewer columns or "
-            f"partitions, or raise the limit: bq-query:max_bytes={_readable(size)};SELECT ... (or {MAX_BYTES})."
+            f"{what} would read {readable(size)}, more than the limit of {readable(limit)}. Select fewer columns or "
+            f"partitions, or raise the limit: bq-query:max_bytes={readable(size)};SELECT ... (or {MAX_BYTES})."
         )
-    print(f"BigQuery: {what} reads {_readable(size)} (limit {_readable(limit)}).", file=sys.stderr)
+    print(f"BigQuery: {what} reads {readable(size)} (limit {readable(limit)}).", file=sys.stderr)
     schema = arrow_schema(what, planned.schema or [])
     names = unique_names(schema.names)
     if names != schema.names:
         raise UsageError(f"{what} gives two columns of one name. Name them apart: SELECT a.x AS ax, b.x AS bx.")
-    return QueryResult(uri, sql, client, schema, limit)
+    return QueryResult(uri, sql, client, schema, limit, size)
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,9 @@ class QueryResult:
     max_bytes: int
     """Bytes the query may be billed for; BigQuery fails one that would take more, at no cost."""
 
+    estimated_bytes: int = 0
+    """Bytes the dry run said it reads."""
+
     _jobs: list[Any] = field(default_factory=list, repr=False)
 
     def schema(self) -> pa.Schema:
@@ -104,10 +107,8 @@ class QueryResult:
             TransientError: Fewer rows came than the result has.
         """
         check_columns(self.uri, self.columns.names, columns)
-        with refusals(_short(self.sql), self.client.project):
-            if not self._jobs:
-                self._jobs.append(self._run())
-            result = self._jobs[0].result(retry=retry())
+        with refusals(self.what, self.client.project):
+            result = self.job().result(retry=retry())
             # The result is a temporary table of BigQuery's, kept for a day.
             stored = None
             if result.total_rows > _SMALL_ROWS and has_storage_api():
@@ -119,20 +120,28 @@ class QueryResult:
         table = BigQueryTable(self.uri, self.client, stored, self._jobs[0].destination, ordered=ordered)
         yield from table.batches(columns)
 
-    def _run(self) -> Any:
-        from google.cloud import bigquery
+    @property
+    def what(self) -> str:
+        """The query in messages."""
+        return _short(self.sql)
 
-        config = bigquery.QueryJobConfig(maximum_bytes_billed=self.max_bytes)
-        return self.client.query(self.sql, job_config=config, retry=retry())
+    def job(self) -> Any:
+        """Returns the google.cloud.bigquery.QueryJob, started when it is first asked for; errors are Google's own."""
+        if not self._jobs:
+            from google.cloud import bigquery
+
+            config = bigquery.QueryJobConfig(maximum_bytes_billed=self.max_bytes)
+            self._jobs.append(self.client.query(self.sql, job_config=config, retry=retry()))
+        return self._jobs[0]
 
     def _pages(self, result: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         rows = 0
-        with refusals(_short(self.sql), self.client.project):
+        with refusals(self.what, self.client.project):
             for batch in result.to_arrow_iterable():
                 rows += batch.num_rows
                 yield as_schema(batch, schema)
         if rows != result.total_rows:
-            raise TransientError(f"{rows:,} of the {result.total_rows:,} rows of {_short(self.sql)} came. Try again.")
+            raise TransientError(f"{rows:,} of the {result.total_rows:,} rows of {self.what} came. Try again.")
 
 
 def _parse(uri: str) -> tuple[dict[str, str], str]:
@@ -147,14 +156,23 @@ def _parse(uri: str) -> tuple[dict[str, str], str]:
     return settings, rest.strip()
 
 
-def _bytes(text: str) -> int:
+def byte_limit(text: str = "") -> int:
+    """Returns how many bytes queries may be billed for: what the text says, else KFX_BIGQUERY_MAX_BYTES, else 100 GiB.
+
+    Args:
+        text: Such as 500GiB or 2TiB; empty for the default.
+
+    Raises:
+        UsageError: It is no size.
+    """
+    text = text or os.environ.get(MAX_BYTES) or _DEFAULT_MAX_BYTES
     match = _SIZE.match(text)
     if not match:
         raise UsageError(f"max_bytes is {text!r}; write a size such as 500GiB or 2TiB.")
     return int(float(match[1]) * 1024 ** _UNITS.index(match[2] or ""))
 
 
-def _readable(size: int) -> str:
+def readable(size: int) -> str:
     """Returns a size that reads well and is accepted as max_bytes, rounded up."""
     power = min(max(size.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
     hundredths = -(-size * 100 // 1024**power)
