@@ -124,7 +124,7 @@ class Api:
             answer = self._signed_in().request(
                 method, url, params=given, json=body, timeout=_TIMEOUT_S, allow_redirects=False
             )
-        except exceptions.RefreshError as error:
+        except (exceptions.RefreshError, exceptions.InvalidOperation) as error:
             raise PermanentError(f"Google refused the credentials: {error}. Sign in again: {LOGIN}") from error
         except (requests.ConnectionError, requests.Timeout, exceptions.TransportError) as error:
             raise TransientError(f"{self.base} cannot be reached: {error}") from error

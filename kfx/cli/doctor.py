@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from kfx.submit.doctor import Finding
 
+_NAME_IMAGE = "kfx build --push --tag REGION-docker.pkg.dev/PROJECT/REPOSITORY/kfx:TAG"
 _MARKS = {"ok": ("✔", "green"), "failed": ("✘", "red"), "skipped": ("○", "bright_black")}
 
 
@@ -37,16 +38,19 @@ def doctor(
 ) -> None:
     """Check what runs need: engine, credentials, APIs, bucket, roles, registry.
 
-    It only looks, and costs nothing. Exits with 1 when something failed; the line has the command that mends it.
+    It only looks, and costs nothing. Without a service account it looks at the one Google gives. Exits with 1 when
+    something failed; the line has the command that mends it.
     """
+    from kfx.images.record import recorded
     from kfx.submit.doctor import Setup, examine
 
+    pushed = recorded().get("full")
     setup = Setup(
         project=project or "",
         region=region or "",
         pipeline_root=pipeline_root or "",
         service_account=service_account or "",
-        image=image or os.environ.get("BASE_KFX_IMAGE", ""),
+        image=image or os.environ.get("BASE_KFX_IMAGE") or (pushed.name if pushed else ""),
         api_endpoint=api_endpoint or "",
     )
     found = []
@@ -71,15 +75,15 @@ def _here(image: str) -> Iterator[Finding]:
     except KfxError as error:
         yield Finding("engine", "failed", str(error), "sudo apt-get install podman")
     if not image:
-        yield Finding("image", "failed", "BASE_KFX_IMAGE is not set", "kfx init")
+        yield Finding("image", "failed", "BASE_KFX_IMAGE is not set, and nothing was pushed from here", _NAME_IMAGE)
         return
     try:
         reference = parse(image)
     except KfxError as error:
-        yield Finding("image", "failed", str(error), "kfx init")
+        yield Finding("image", "failed", str(error), _NAME_IMAGE)
         return
     if reference.is_on_this_machine:
-        yield Finding("image", "failed", f"{image} has no registry: no cluster can pull it", "kfx init")
+        yield Finding("image", "failed", f"{image} has no registry: no cluster can pull it", _NAME_IMAGE)
     else:
         yield Finding("image", "ok", image)
 

@@ -35,6 +35,13 @@ RUNNER_ROLES: dict[str, tuple[str, ...]] = {
 """Role that the account tasks run as needs on the project -> roles that include it. Owner and editor include all."""
 
 _BASIC_ROLES = ("roles/owner", "roles/editor")
+_BIGQUERY_PERMISSIONS = {
+    "roles/bigquery.dataViewer": "bigquery.tables.getData",
+    "roles/bigquery.jobUser": "bigquery.jobs.create",
+    "roles/bigquery.readSessionUser": "bigquery.readsessions.create",
+}
+"""Role that reading tables from this machine needs on the project -> the permission in it that is tested."""
+
 _BUCKET_PERMISSIONS = ("storage.objects.create", "storage.objects.get", "storage.objects.list")
 _CALLER_PERMISSIONS = ("aiplatform.pipelineJobs.create", "aiplatform.pipelineJobs.get")
 _ARTIFACT_IMAGE = re.compile(r"^([a-z0-9-]+)-docker\.pkg\.dev/([^/]+)/([^/]+)/")
@@ -95,30 +102,33 @@ def _guarded(name: str, check: Callable[[Setup], Iterator[Finding]], setup: Setu
     except TransientError as error:
         yield Finding(name, "failed", str(error), "kfx doctor  # again, when the network is back")
     except ApiError as error:
-        if error.status != 403:
-            yield Finding(name, "failed", str(error))
+        if error.status == 403:
+            yield Finding(name, "skipped", f"you may not look: {error}")
             return
-        yield Finding(name, "skipped", f"you may not look: {error}")
+        # What Google takes for malformed or absent is a setting.
+        yield Finding(name, "failed", str(error), LOGIN if error.status == 401 else "kfx init --force")
     except KfxError as error:
-        yield Finding(name, "failed", str(error))
+        # Google refuses credentials that were found only when they are used: expired or revoked.
+        yield Finding(name, "failed", str(error), LOGIN)
+
+
+def _emulated(setup: Setup) -> bool:
+    return bool(setup.api_endpoint) and is_loopback(setup.api_endpoint)
 
 
 def _api(setup: Setup, service: str) -> Api:
-    if setup.api_endpoint and is_loopback(setup.api_endpoint):
-        return Api(setup.api_endpoint)
-    return Api(f"https://{service}.googleapis.com")
+    return Api(setup.api_endpoint if _emulated(setup) else f"https://{service}.googleapis.com")
 
 
 def _credentials(setup: Setup) -> Finding:
-    emulated = bool(setup.api_endpoint) and is_loopback(setup.api_endpoint)
     try:
-        found = credentials(anonymous=emulated)
+        found = credentials(anonymous=_emulated(setup))
     except PermanentError as error:
         return Finding("credentials", "failed", str(error), LOGIN)
     except KfxError as error:
         return Finding("credentials", "failed", str(error), "pip install 'kfx[gcp]'")
     who = getattr(found, "service_account_email", "") or type(found).__name__
-    return Finding("credentials", "ok", "none, towards an emulator" if emulated else f"found ({who})")
+    return Finding("credentials", "ok", "none, towards an emulator" if _emulated(setup) else f"found ({who})")
 
 
 def _project(setup: Setup) -> Iterator[Finding]:
@@ -164,7 +174,7 @@ def _bucket(setup: Setup) -> Iterator[Finding]:
             "bucket",
             "failed",
             f"gs://{bucket} is there; you lack {', '.join(lacking)}",
-            f"gcloud storage buckets add-iam-policy-binding gs://{bucket} --member=user:YOU "
+            f"gcloud storage buckets add-iam-policy-binding gs://{bucket} --member={_you(setup)} "
             "--role=roles/storage.objectAdmin",
         )
     else:
@@ -177,10 +187,21 @@ def _caller(setup: Setup) -> Iterator[Finding]:
         _api(setup, "cloudresourcemanager"), f"/v3/projects/{setup.project}:testIamPermissions", _CALLER_PERMISSIONS
     )
     if lacking:
-        fix = f"gcloud projects add-iam-policy-binding {setup.project} --member=user:YOU --role=roles/aiplatform.user"
+        fix = _grant(setup.project, _you(setup), "roles/aiplatform.user")
         yield Finding("submit", "failed", f"you lack {', '.join(lacking)}", fix)
     else:
         yield Finding("submit", "ok", "you may create runs")
+
+
+def _bigquery(setup: Setup) -> Iterator[Finding]:
+    """Cloud Resource Manager, projects.testIamPermissions: what `kfx run` and `kfx stats` need for bq:// from here."""
+    path = f"/v3/projects/{setup.project}:testIamPermissions"
+    lacking = _lacking(_api(setup, "cloudresourcemanager"), path, tuple(_BIGQUERY_PERMISSIONS.values()))
+    if not lacking:
+        yield Finding("bigquery", "ok", "you may read tables and run queries")
+    for role, permission in _BIGQUERY_PERMISSIONS.items():
+        if permission in lacking:
+            yield Finding("bigquery", "failed", f"you lack {permission}", _grant(setup.project, _you(setup), role))
 
 
 def _account(setup: Setup) -> Iterator[Finding]:
@@ -199,7 +220,7 @@ def _account(setup: Setup) -> Iterator[Finding]:
     if _lacking(api, f"{path}:testIamPermissions", ("iam.serviceAccounts.actAs",)):
         fix = (
             f"gcloud iam service-accounts add-iam-policy-binding {account} --project={setup.project} "
-            "--member=user:YOU --role=roles/iam.serviceAccountUser"
+            f"--member={_you(setup)} --role=roles/iam.serviceAccountUser"
         )
         yield Finding("service account", "failed", f"you may not act as {account}", fix)
     else:
@@ -209,15 +230,23 @@ def _account(setup: Setup) -> Iterator[Finding]:
 def _roles(setup: Setup) -> Iterator[Finding]:
     """Cloud Resource Manager, projects.getIamPolicy: one finding a role, BigQuery's included."""
     api = _api(setup, "cloudresourcemanager")
+    account = setup.service_account or _default_account(api, setup.project)
     policy = api.post_again(f"/v3/projects/{setup.project}:getIamPolicy", {})
-    member = f"serviceAccount:{setup.service_account}"
+    member = f"serviceAccount:{account}"
     held = {each["role"] for each in policy.get("bindings", []) if member in each.get("members", [])}
     for role, wider in RUNNER_ROLES.items():
         if held & {role, *wider, *_BASIC_ROLES}:
-            yield Finding(role, "ok", setup.service_account)
+            yield Finding(role, "ok", account)
         else:
-            fix = f"gcloud projects add-iam-policy-binding {setup.project} --member={member} --role={role}"
-            yield Finding(role, "failed", f"{setup.service_account} does not have it on {setup.project}", fix)
+            yield Finding(
+                role, "failed", f"{account} does not have it on {setup.project}", _grant(setup.project, member, role)
+            )
+
+
+def _default_account(api: Api, project: str) -> str:
+    """The account tasks run as when none is named: Compute Engine's, which has the project's number in its name."""
+    number = str(api.get(f"/v3/projects/{project}")["name"]).rpartition("/")[2]
+    return f"{number}-compute@developer.gserviceaccount.com"
 
 
 def _vertex(setup: Setup) -> Iterator[Finding]:
@@ -248,6 +277,17 @@ def _repository(setup: Setup) -> Iterator[Finding]:
     yield Finding("artifact registry", "ok", f"{location}-docker.pkg.dev/{project}/{repository}")
 
 
+def _grant(project: str, member: str, role: str) -> str:
+    return f"gcloud projects add-iam-policy-binding {project} --member={member} --role={role}"
+
+
+def _you(setup: Setup) -> str:
+    """The caller as IAM names them; a person's address is only known to gcloud, which the shell asks then."""
+    # On a machine of Google's "default" stands for the address until the first call.
+    account = getattr(credentials(anonymous=_emulated(setup)), "service_account_email", "")
+    return f"serviceAccount:{account}" if "@" in account else '"user:$(gcloud config get-value account)"'
+
+
 def _lacking(api: Api, path: str, wanted: tuple[str, ...]) -> list[str]:
     held: Mapping[str, Any] = api.post_again(path, {"permissions": list(wanted)})
     return [permission for permission in wanted if permission not in held.get("permissions", [])]
@@ -258,8 +298,9 @@ _CHECKS: tuple[tuple[str, tuple[str, ...], Callable[[Setup], Iterator[Finding]]]
     ("apis", ("project",), _services),
     ("vertex ai", ("project", "region"), _vertex),
     ("submit", ("project",), _caller),
+    ("bigquery", ("project",), _bigquery),
     ("bucket", ("project", "region", "pipeline_root"), _bucket),
     ("service account", ("project", "service_account"), _account),
-    ("roles", ("project", "service_account"), _roles),
+    ("roles", ("project",), _roles),
     ("artifact registry", ("image",), _repository),
 )

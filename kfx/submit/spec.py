@@ -84,8 +84,8 @@ def check_images(spec: Mapping[str, Any], values: Mapping[str, Any], *, emulated
         image = executors.get(item.get("executorLabel", ""), {}).get("container", {}).get("image", "")
         if refused.match(image):
             raise UsageError(
-                f"{component.removeprefix('comp-')} runs in {image}, which no cluster can pull. Build and push one in a "
-                "clone of kfx, kfx build --push --tag REGISTRY/REPOSITORY/kfx:TAG, or name one: --image IMAGE, or "
+                f"{component.removeprefix('comp-')} runs in {image}, which no cluster can pull. Build and push one in "
+                "a clone of kfx, kfx build --push --tag REGISTRY/REPOSITORY/kfx:TAG, or name one: --image IMAGE, or "
                 "BASE_KFX_IMAGE in the environment or .env."
             )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,20 @@ from google_double import PROJECT_NUMBER, GoogleDouble, RefusalError, Sent
 
 from kfx.cli.main import kfx_
 from kfx.errors import UsageError
+from kfx.images.record import Pushed, record
 from kfx.submit.doctor import APIS, RUNNER_ROLES, Finding, Setup, examine
 
 ACCOUNT = "runner@my-project.iam.gserviceaccount.com"
 MEMBER = f"serviceAccount:{ACCOUNT}"
 IMAGE = "europe-west4-docker.pkg.dev/my-project/kfx/kfx:1.0"
+SUBMIT = ["aiplatform.pipelineJobs.create", "aiplatform.pipelineJobs.get"]
+BIGQUERY = {
+    "roles/bigquery.dataViewer": "bigquery.tables.getData",
+    "roles/bigquery.jobUser": "bigquery.jobs.create",
+    "roles/bigquery.readSessionUser": "bigquery.readsessions.create",
+}
+YOU = '"user:$(gcloud config get-value account)"'
+GRANT = "gcloud projects add-iam-policy-binding my-project"
 OWNED = ["storage.objects.create", "storage.objects.get", "storage.objects.list"]
 
 
@@ -27,7 +37,7 @@ def setup(google: GoogleDouble) -> Setup:
     """A project where all is well."""
     enabled = [{"name": f"projects/{PROJECT_NUMBER}/services/{api}", "state": "ENABLED"} for api in APIS]
     bindings = [{"role": role, "members": [MEMBER]} for role in RUNNER_ROLES]
-    permissions = ["aiplatform.pipelineJobs.create", "aiplatform.pipelineJobs.get"]
+    permissions = [*SUBMIT, *BIGQUERY.values()]
     account = rf"/v1/projects/-/serviceAccounts/{re.escape(ACCOUNT)}"
     google.routes[:0] = [
         ("GET", r"/v1/projects/my-project/services:batchGet$", says({"services": enabled})),
@@ -72,88 +82,113 @@ def test_a_healthy_project_has_no_failed_line(setup: Setup) -> None:
     assert {"roles/bigquery.dataViewer", "roles/bigquery.jobUser"} <= {each.name for each in found}
 
 
-@pytest.mark.parametrize(
-    ("ending", "status", "name", "fix"),
-    [
-        ("/v3/projects/my-project", 404, "project", "gcloud projects list"),
-        (
-            "/b/bucket/iam/testPermissions",
-            404,
-            "bucket",
-            "gcloud storage buckets create gs://bucket --project=my-project --location=europe-west4",
-        ),
-        (
-            f"GET /v1/projects/-/serviceAccounts/{ACCOUNT}",
-            404,
-            "service account",
-            "gcloud iam service-accounts create runner --project=my-project",
-        ),
-        (
-            "/repositories/kfx",
-            404,
-            "artifact registry",
-            "gcloud artifacts repositories create kfx --repository-format=docker "
-            "--project=my-project --location=europe-west4",
-        ),
-    ],
-)
-def test_what_is_absent_is_created_by_its_command(
-    setup: Setup, google: GoogleDouble, ending: str, status: int, name: str, fix: str
-) -> None:
-    """One failed line, with the command to copy."""
-    google.refusals = [(ending, RefusalError(status, "no"))]
-    finding = failed(setup)
-    assert (finding.name, finding.fix) == (name, fix)
+def without(names: Iterable[str], absent: str) -> dict[str, Any]:
+    return {"permissions": [name for name in names if name != absent]}
 
 
-@pytest.mark.parametrize(
-    ("request_", "answer", "name", "fix"),
-    [
-        (
-            r"GET /v1/projects/my-project/services:batchGet$",
-            {"services": [{"name": f"projects/1/services/{api}", "state": "ENABLED"} for api in APIS[1:]]},
-            "apis",
-            "gcloud services enable aiplatform.googleapis.com --project=my-project",
-        ),
-        (
-            r"POST /v3/projects/my-project:testIamPermissions$",
-            {},
-            "submit",
-            "gcloud projects add-iam-policy-binding my-project --member=user:YOU --role=roles/aiplatform.user",
-        ),
-        (
-            r"GET /storage/v1/b/bucket/iam/testPermissions$",
-            {"permissions": OWNED[1:]},
-            "bucket",
-            "gcloud storage buckets add-iam-policy-binding gs://bucket --member=user:YOU "
-            "--role=roles/storage.objectAdmin",
-        ),
-        (
-            r"POST /v1/projects/-/serviceAccounts/.*:testIamPermissions$",
-            {},
-            "service account",
-            f"gcloud iam service-accounts add-iam-policy-binding {ACCOUNT} --project=my-project "
-            "--member=user:YOU --role=roles/iam.serviceAccountUser",
-        ),
-        (
-            r"POST /v3/projects/my-project:getIamPolicy$",
-            {
-                "bindings": [
-                    {"role": role, "members": [MEMBER]} for role in RUNNER_ROLES if role != "roles/bigquery.jobUser"
-                ]
-            },
-            "roles/bigquery.jobUser",
-            f"gcloud projects add-iam-policy-binding my-project --member={MEMBER} --role=roles/bigquery.jobUser",
-        ),
+def roles_but(absent: str) -> dict[str, Any]:
+    return {"bindings": [{"role": role, "members": [MEMBER]} for role in RUNNER_ROLES if role != absent]}
+
+
+PERMISSIONS = r"POST /v3/projects/my-project:testIamPermissions$"
+POLICY = r"POST /v3/projects/my-project:getIamPolicy$"
+FAILING: list[tuple[str, str, Any, str]] = [
+    ("project", "/v3/projects/my-project", 404, "gcloud projects list"),
+    (
+        "apis",
+        r"GET /v1/projects/my-project/services:batchGet$",
+        {"services": [{"name": f"projects/1/services/{api}", "state": "ENABLED"} for api in APIS[1:]]},
+        "gcloud services enable aiplatform.googleapis.com --project=my-project",
+    ),
+    ("vertex ai", "europe-west4/pipelineJobs", 400, "kfx init --force"),
+    ("vertex ai", "europe-west4/pipelineJobs", 401, "gcloud auth application-default login"),
+    ("vertex ai", "europe-west4/pipelineJobs", 503, "kfx doctor  # again, when the network is back"),
+    (
+        "submit",
+        PERMISSIONS,
+        {"permissions": list(BIGQUERY.values())},
+        f"{GRANT} --member={YOU} --role=roles/aiplatform.user",
+    ),
+    *[
+        ("bigquery", PERMISSIONS, without([*SUBMIT, *BIGQUERY.values()], each), f"{GRANT} --member={YOU} --role={role}")
+        for role, each in BIGQUERY.items()
     ],
-)
-def test_what_is_lacking_is_granted_by_its_command(
-    setup: Setup, google: GoogleDouble, request_: str, answer: dict[str, Any], name: str, fix: str
+    (
+        "bucket",
+        "/b/bucket/iam/testPermissions",
+        404,
+        "gcloud storage buckets create gs://bucket --project=my-project --location=europe-west4",
+    ),
+    (
+        "bucket",
+        r"GET /storage/v1/b/bucket/iam/testPermissions$",
+        {"permissions": OWNED[1:]},
+        f"gcloud storage buckets add-iam-policy-binding gs://bucket --member={YOU} --role=roles/storage.objectAdmin",
+    ),
+    (
+        "service account",
+        f"GET /v1/projects/-/serviceAccounts/{ACCOUNT}",
+        404,
+        "gcloud iam service-accounts create runner --project=my-project",
+    ),
+    (
+        "service account",
+        r"POST /v1/projects/-/serviceAccounts/.*:testIamPermissions$",
+        {},
+        f"gcloud iam service-accounts add-iam-policy-binding {ACCOUNT} --project=my-project "
+        f"--member={YOU} --role=roles/iam.serviceAccountUser",
+    ),
+    *[(role, POLICY, roles_but(role), f"{GRANT} --member={MEMBER} --role={role}") for role in RUNNER_ROLES],
+    (
+        "artifact registry",
+        "/repositories/kfx",
+        404,
+        "gcloud artifacts repositories create kfx --repository-format=docker --project=my-project "
+        "--location=europe-west4",
+    ),
+]
+"""Name of the line, the request that is answered otherwise, the answer or its status, and the command."""
+
+
+@pytest.mark.parametrize(("name", "request_", "answer", "fix"), FAILING)
+def test_a_failed_line_prints_its_command(
+    setup: Setup, google: GoogleDouble, name: str, request_: str, answer: Any, fix: str
 ) -> None:
-    """APIs, permissions and roles."""
-    instead(google, request_, answer)
+    """One line fails, whatever is absent, refused or lacking, and every other is fine."""
+    if isinstance(answer, int):
+        google.refusals = [(request_, RefusalError(answer, "no", Retry_After="0"))] * 5
+    else:
+        instead(google, request_, answer)
     finding = failed(setup)
     assert (finding.name, finding.fix) == (name, fix)
+    assert finding.detail
+
+
+def test_every_line_of_a_healthy_project_is_shown_failing(setup: Setup) -> None:
+    """The table above knows every line there is; credentials and settings have tests of their own."""
+    assert {finding.name for finding in examine(setup)} == {name for name, *_ in FAILING} | {"credentials", "settings"}
+
+
+def test_a_line_that_lacks_two_things_is_two_lines(setup: Setup, google: GoogleDouble) -> None:
+    """One command each."""
+    instead(google, PERMISSIONS, {"permissions": [*SUBMIT, "bigquery.jobs.create"]})
+    lines = [finding for finding in examine(setup) if finding.state == "failed"]
+    assert [line.fix.rpartition("=")[2] for line in lines] == [
+        "roles/bigquery.dataViewer",
+        "roles/bigquery.readSessionUser",
+    ]
+
+
+def test_without_a_service_account_googles_own_is_looked_at(setup: Setup, google: GoogleDouble) -> None:
+    """Tasks run as Compute Engine's default account then, which may lack BigQuery as any other."""
+    account = f"{PROJECT_NUMBER}-compute@developer.gserviceaccount.com"
+    held = {"role": "roles/aiplatform.user", "members": [f"serviceAccount:{account}"]}
+    instead(google, POLICY, {"bindings": [held]})
+    lines = [line for line in examine(dataclasses.replace(setup, service_account="")) if line.name in RUNNER_ROLES]
+    assert [line.name for line in lines if line.state == "ok"] == ["roles/aiplatform.user"]
+    assert {line.fix for line in lines if line.name == "roles/bigquery.jobUser"} == {
+        f"{GRANT} --member=serviceAccount:{account} --role=roles/bigquery.jobUser"
+    }
 
 
 def test_a_wider_role_serves(setup: Setup, google: GoogleDouble) -> None:
@@ -172,13 +207,6 @@ def test_what_one_may_not_look_at_is_skipped(setup: Setup, google: GoogleDouble)
     (skipped,) = [finding for finding in examine(setup) if finding.state != "ok"]
     assert (skipped.name, skipped.state) == ("roles", "skipped")
     assert "denied" in skipped.detail
-
-
-def test_vertex_that_refuses_is_told(setup: Setup, google: GoogleDouble) -> None:
-    """Its own message, since its cause is its own."""
-    google.refusals = [("europe-west4/pipelineJobs", RefusalError(400, "region is not supported"))]
-    finding = failed(setup)
-    assert (finding.name, "region is not supported" in finding.detail) == ("vertex ai", True)
 
 
 def test_nothing_set_is_told_and_the_rest_skipped(google: GoogleDouble) -> None:
@@ -233,8 +261,16 @@ def test_an_image_no_cluster_can_pull_is_told(folder: Path, google: GoogleDouble
     """The commonest cause of a run that never starts."""
     found = json.loads(kfx("doctor", f"--image={image}", f"--api-endpoint={google.url}", "--json").stdout)
     (line,) = [line for line in found if line["name"] == "image"]
-    assert (line["state"], line["fix"]) == ("failed", "kfx init")
+    assert line["state"] == "failed"
+    assert line["fix"].startswith("kfx build --push --tag ")
     assert detail in line["detail"]
+
+
+def test_what_was_pushed_from_here_is_the_image(folder: Path, google: GoogleDouble) -> None:
+    """`kfx submit` takes it, so nothing is missing."""
+    record("full", Pushed(IMAGE, "sha256:" + "0" * 64))
+    found = json.loads(kfx("doctor", f"--api-endpoint={google.url}", "--json").stdout)
+    assert ("image", "ok", IMAGE) in {(line["name"], line["state"], line["detail"]) for line in found}
 
 
 def test_a_machine_without_an_engine_is_told(
