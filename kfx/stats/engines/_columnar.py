@@ -62,7 +62,7 @@ def columnar(source: Source, options: StatsOptions, progress: Progress) -> Itera
         yield source
         return
     if not isinstance(source, Unsettled):
-        check_columns(source.uri, source.schema().names, _needed(options))
+        check_columns(source.uri, source.schema().names, needed(options))
     folder = Path(tempfile.mkdtemp(prefix="kfx-stats-"))
     try:
         yield _read(source, options, folder, progress)
@@ -70,7 +70,7 @@ def columnar(source: Source, options: StatsOptions, progress: Progress) -> Itera
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _needed(options: StatsOptions) -> tuple[str, ...] | None:
+def needed(options: StatsOptions) -> tuple[str, ...] | None:
     """Returns the columns that must be read; None for all."""
     if options.feature_allowlist is None:
         return None
@@ -83,7 +83,7 @@ def _read(source: Source, options: StatsOptions, folder: Path, progress: Progres
     """Reads all rows, from the start again whenever text turns out to have wider types."""
     while True:
         columns = _Columns(source, options, folder)
-        reading = source.first_reading() if isinstance(source, Unsettled) else source.batches(_needed(options))
+        reading = source.first_reading() if isinstance(source, Unsettled) else source.batches(needed(options))
         try:
             for batch in reading:
                 columns.add(batch)
@@ -99,7 +99,7 @@ class _Columns:
 
     def __init__(self, source: Source, options: StatsOptions, folder: Path) -> None:
         self._uri = source.uri
-        self._wanted = _needed(options)
+        self._wanted = needed(options)
         self._limit = int(max(options.memory_limit - OVERHEAD, 0) * _SHARE_IN_MEMORY)
         self._path = folder / "table.parquet"
         self._batches: list[pa.RecordBatch] = []

@@ -257,7 +257,7 @@ def storage(kind: pa.DataType) -> pa.DataType:
 
 
 def plain(array: pa.Array) -> pa.Array:
-    """Returns extension arrays as what they store, maps as lists of entries, and decodes odd dictionaries."""
+    """Returns extension arrays as what they store, maps as lists of entries, views as text, and decodes dictionaries."""
     import pyarrow as pa
 
     if isinstance(array, pa.ExtensionArray):
@@ -266,7 +266,10 @@ def plain(array: pa.Array) -> pa.Array:
         return array.cast(pa.list_(entries(array.type)))
     if pa.types.is_dictionary(array.type) and not is_text(array.type.value_type):
         return array.dictionary_decode()
-    return array
+    # Arrow computes nothing on views of text.
+    if pa.types.is_string_view(array.type):
+        return array.cast(pa.large_string())
+    return array.cast(pa.large_binary()) if pa.types.is_binary_view(array.type) else array
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from kfx.errors import UsageError
 from kfx.stats.sources import Source
 from kfx.stats.sources._columns import check_columns, pick
-from kfx.stats.sources._delimited import DelimitedFiles, wider
-from kfx.stats.sources._json import JsonFiles, unified
+from kfx.stats.sources._delimited import DelimitedFiles, _wider
+from kfx.stats.sources._json import JsonFiles, _joined
 from kfx.stats.sources._parquet import ParquetFiles
 
 if TYPE_CHECKING:
@@ -39,12 +39,10 @@ def parts(source: Source) -> tuple[list[Source], pafs.FileSystem]:
 
 
 def _alone(source: DelimitedFiles | JsonFiles, path: str) -> Source:
-    fresh = type(source)(source.uri, source.file_system, {path: source.codecs[path]}, *_delimiter(source))
-    return fresh.read_as(source.reading)
-
-
-def _delimiter(source: DelimitedFiles | JsonFiles) -> tuple[str, ...]:
-    return (source.delimiter,) if isinstance(source, DelimitedFiles) else ()
+    codecs = {path: source.codecs[path]}
+    if isinstance(source, JsonFiles):
+        return JsonFiles(source.uri, source.file_system, codecs, source.reading)
+    return DelimitedFiles(source.uri, source.file_system, codecs, source.delimiter, source.reading)
 
 
 def settled(part: Source, schemas: Sequence[pa.Schema]) -> Source:
@@ -61,14 +59,17 @@ def settled(part: Source, schemas: Sequence[pa.Schema]) -> Source:
 
     first = schemas[0]
     if isinstance(part, JsonFiles):
-        together = functools.reduce(functools.partial(unified, part.uri), schemas)
-        return replace(part, _schema=[together])
+        found: dict[str, pa.DataType] = {}
+        for column in (column for schema in schemas for column in schema):
+            found[column.name] = _joined(found.get(column.name, pa.null()), column.type)
+        return replace(part, _schema=[pa.schema(list(found.items()))])
     for other in schemas[1:]:
         if set(other.names) != set(first.names):
             odd = min(set(other.names) ^ set(first.names))
             raise UsageError(f"The files of {part.uri!r} do not have the same columns: they differ in {odd!r}.")
     if isinstance(part, DelimitedFiles):
-        types = {name: functools.reduce(wider, (schema.field(name).type for schema in schemas)) for name in first.names}
+        kinds = {name: [schema.field(name).type for schema in schemas] for name in first.names}
+        types = {name: functools.reduce(_wider, found) for name, found in kinds.items()}
         return replace(part, _types=types, _settled=[True])
     if not isinstance(part, ParquetFiles):
         raise TypeError(f"{type(part).__name__} is no part of a table")
@@ -95,29 +96,26 @@ class TypedParquet:
         """Rows of the file, as its footer says."""
         return self.file.num_rows
 
-    @property
-    def held_bytes(self) -> int:
-        """Memory the table takes before it is read: none."""
-        return 0
-
     def schema(self) -> pa.Schema:
         """Returns the columns."""
         return self.wanted
 
-    def batches(self, columns: Sequence[str] | None = None, *, encoded: bool = False) -> Iterator[pa.RecordBatch]:
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Yields the rows; see `Source.batches`.
 
         Raises:
             UsageError: A value does not fit its column's type.
         """
-        import pyarrow as pa
-
         check_columns(self.uri, self.wanted.names, columns)
         wanted = pick(self.wanted, columns)
         for batch in self.file.batches(wanted.names):
-            try:
-                yield batch.cast(wanted)
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
-                raise UsageError(
-                    f"{self.file.paths[0]} has other column types than the first file: {error}"
-                ) from error
+            yield _cast(batch, wanted, self.file.paths[0])
+
+
+def _cast(batch: pa.RecordBatch, wanted: pa.Schema, path: str) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    try:
+        return batch.cast(wanted)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        raise UsageError(f"{path} has other column types than the first file: {error}") from error
