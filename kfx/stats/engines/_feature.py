@@ -257,7 +257,7 @@ def storage(kind: pa.DataType) -> pa.DataType:
 
 
 def plain(array: pa.Array) -> pa.Array:
-    """Returns extension arrays as what they store, maps as lists of entries, views as text, and decodes dictionaries."""
+    """Returns extension arrays as what they store, maps as lists of entries, views as text, dictionaries decoded."""
     import pyarrow as pa
 
     if isinstance(array, pa.ExtensionArray):
