@@ -216,6 +216,13 @@ def test_a_type_without_statistics_is_refused_by_name() -> None:
     assert list(describe(table, only)) == [("ok",)]
 
 
+def test_a_parquet_file_with_such_a_type_is_named(tmp_path: Path) -> None:
+    """The error names the file too, and comes before anything is computed."""
+    pq.write_table(pa.table({"ok": [1], "odd": pa.array([[1]], pa.list_view(pa.int64()))}), tmp_path / "t.parquet")
+    with pytest.raises(UsageError, match=r"t\.parquet: Column 'odd' has the Arrow type list_view.*--feature"):
+        generate(str(tmp_path / "t.parquet"))
+
+
 def test_an_unknown_feature_is_refused() -> None:
     """A feature in the allow-list that the table does not have is an error that lists those it has."""
     with pytest.raises(UsageError, match=r"no column 'z'.*x"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfx.errors import UsageError
-from kfx.stats.sources import open_source, schemes
+from kfx.stats.sources import TextReading, open_source, schemes
 from kfx.stats.sources._blocks import BLOCK, blocks
 from tests.conftest import require_module
 
@@ -184,7 +185,33 @@ TRUNCATED = gzip.compress(b"a,b\n" + bytes(range(256)).hex().encode() * 500)[:-9
         ("ragged.csv", b"a,b\n1,2\n3\n", r"Row 3 of .*ragged\.csv is ragged: Expected 2 columns, got 1"),
         ("deep.csv", b"a,b\n" + MANY + b"3\n", rf"Row {BLOCK // 2 + 2} of .*deep\.csv is ragged"),
         ("cut.csv.gz", TRUNCATED, r"cut\.csv\.gz is damaged: Truncated"),
-        ("utf16.csv", "a,b\n1,2\n".encode("utf-16"), r"header of .*utf16\.csv is not UTF-8"),
+        (
+            "cut.csv.zst",
+            pa.compress(b"a,b\n" + MANY, "zstd", asbytes=True)[:-9],
+            r"cut\.csv\.zst is damaged: Truncated",
+        ),
+        ("cut.jsonl.zst", pa.compress(MANY, "zstd", asbytes=True)[:-9], r"cut\.jsonl\.zst is damaged: Truncated"),
+        ("start.csv.gz", gzip.compress(b"a,b\n1,2\n")[:12], r"start\.csv\.gz is damaged: Truncated"),
+        ("utf16.csv", "a,b\n1,2\n".encode("utf-16"), r"utf16\.csv is UTF-16 text \(convert it: iconv"),
+        (
+            "bare_utf16.csv",
+            "a,b\n1,2\n".encode("utf-16-le"),
+            r"is no text: its header holds NUL bytes. If it is UTF-16",
+        ),
+        ("latin.csv", "a,é\n1,2\n".encode("latin-1"), r"header of .*latin\.csv is not UTF-8"),
+        ("open.csv", b'"a,b\n1,2\n', r"header of .*open\.csv opens a quote that is never closed"),
+        ("old_mac.csv", b"a,b\r1,2\r", r"lines of .*old_mac\.csv end in CR alone"),
+        (
+            "semicolons.csv",
+            b"a;b\n1;2\n",
+            r"is one column, 'a;b'. If ';' stands between columns, say so .--delimiter ';'",
+        ),
+        ("commas.tsv", b"a,b\n1,2\n", r"is one column, 'a,b'. If ',' stands between columns"),
+        ("junk.parquet", b"\x00\x01\x02\x03junk", r"junk\.parquet is no Parquet file: it begins with b'\\x00\\x01"),
+        ("secret.parquet", b"PARE....", r"secret\.parquet is no Parquet file.*an encrypted one"),
+        ("book.csv", b"PK\x03\x04....", r"book\.csv is a ZIP archive or an Excel workbook; kfx reads CSV"),
+        ("none.parquet", as_parquet(pa.table({})), r"none\.parquet has no columns"),
+        ("array.json", b'[{"a": 1}]', r"array\.json is a JSON array, and not JSON lines. Convert it: jq"),
         ("blank.csv", b"\n\n", r"blank\.csv has no header"),
         ("cut.parquet", PARQUET[:-20], r"cut\.parquet cannot be read as Parquet"),
         ("bad.jsonl", b'{"a": 1}\n{"a"\n', r"Row 2 of .*bad\.jsonl cannot be read as JSON lines"),
@@ -216,6 +243,36 @@ def test_bad_uris_say_the_way_out(uri: str, says: str) -> None:
     """What cannot be opened is refused at once with what would work."""
     with pytest.raises(UsageError, match=says.replace(".", r"\.").replace("(", r"\(")):
         open_source(uri)
+
+
+def test_any_delimiter_can_be_named(tmp_path: Path) -> None:
+    """Cells told apart by another character are read when it is named; one column with such a name stays one."""
+    (tmp_path / "t.csv").write_text("a;b\n1;x,y\n")
+    named = open_source(str(tmp_path / "t.csv"), TextReading(delimiter=";"))
+    assert pa.Table.from_batches(named.batches()).to_pylist() == [{"a": 1, "b": "x,y"}]
+    (tmp_path / "one.csv").write_text("a;b\n1;2\n")
+    one = open_source(str(tmp_path / "one.csv"), TextReading(delimiter=","))
+    assert one.schema().names == ["a;b"]
+    for name, says in (("t.jsonl", "is JSON lines, which have no delimiter"), ("t.parquet", "has no delimiter")):
+        (tmp_path / name).write_bytes(CONTENTS[name])
+        with pytest.raises(UsageError, match=says):
+            open_source(str(tmp_path / name), TextReading(delimiter=";"))
+
+
+def test_mixed_types_become_the_wider_one(tmp_path: Path) -> None:
+    """A column of numbers and words is text, whichever comes first; the numbers keep their spelling."""
+    (tmp_path / "t.csv").write_text("a,b\n1.50,x\nNA,2\n")
+    assert types(tmp_path / "t.csv") == {"a": "string", "b": "string"}
+    assert rows(tmp_path / "t.csv") == [{"a": "1.50", "b": "x"}, {"a": "NA", "b": "2"}]
+
+
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path that is there and cannot be opened is an error with its name and the system's reason."""
+    monkeypatch.chdir(tmp_path)  # a socket's path must be short
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("t.csv")
+        with pytest.raises(UsageError, match=r"t\.csv cannot be opened: .*No such device"):
+            open_source("t.csv")
 
 
 def test_mixed_formats_and_columns_are_refused(tmp_path: Path) -> None:

@@ -81,9 +81,18 @@ class _Computation:
             check_columns(table.uri, self._names, options.feature_allowlist)
             self._names = [name for name in self._names if name in options.feature_allowlist]
         self._selection = RowSelection(table.uri, self._schema, options)
+        self._check_columns()
         self._budget = Budget(options.memory_limit, table.held_bytes)
         self._finished = 0
         self._lock = threading.Lock()
+
+    def _check_columns(self) -> None:
+        """Raises UsageError for a column that cannot be described, before any is."""
+        try:
+            for name in self._names:
+                FeatureColumn((name,), self._schema.field(name).type, self._options, 0)
+        except UsageError as error:
+            raise UsageError(f"{self._table.uri}: {error}") from error
 
     def run(self) -> list[statistics_pb2.DatasetFeatureStatistics]:
         workers = _workers()

@@ -23,6 +23,7 @@ from kfx.stats.sources import Source, TextReading, WidenedError
 from kfx.stats.sources._blocks import Block, Buffers, blocks, in_parallel
 from kfx.stats.sources._columns import check_columns, unique_names
 from kfx.stats.sources._csv_rows import CsvParser
+from kfx.stats.sources._quotes import OpenQuotes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _MISFIT = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to (\S+): (.*)")
 _WIDER = {"null": "int64", "int64": "double", "double": "string", "string": "binary"}
 _BOM = b"\xef\xbb\xbf"
+_DELIMITERS = ",;|\t"
 
 
 @dataclass(frozen=True)
@@ -129,12 +131,22 @@ class DelimitedFiles:
         types: dict[str, pa.DataType] = {}
         for path in self.codecs:
             names = self._header(path)
+            self._check_delimiter(path, names)
             if types and set(names) != set(types):
                 odd = min(set(names) ^ set(types))
                 raise UsageError(f"{path} does not have the columns of {next(iter(self.codecs))}: {odd!r} differs.")
             found = self._first_types(path, names)
             types = {name: _wider(types.get(name), found.get(name)) for name in types or names}
         return types
+
+    def _check_delimiter(self, path: str, names: list[str]) -> None:
+        """Raises UsageError where one column's name looks like several, unless the user named the delimiter."""
+        other = next((mark for mark in _DELIMITERS if mark in names[0] and mark != self.delimiter), None)
+        if len(names) == 1 and other is not None and not self.reading.delimiter:
+            raise UsageError(
+                f"The header of {path} is one column, {names[0]!r}. If {other!r} stands between columns, say so "
+                f"(--delimiter {other!r}, or delimiter={other!r}); if it is one column, give {self.delimiter!r}."
+            )
 
     def _first_types(self, path: str, names: Sequence[str]) -> dict[str, pa.DataType]:
         with self._open(path) as stream:
@@ -178,17 +190,27 @@ class DelimitedFiles:
             for line in io.BufferedReader(stream):
                 start = len(_BOM) if taken == 0 and line.startswith(_BOM) else 0
                 taken += len(line)
-                yield line[start:].decode()
+                text.append(line[start:])
+                yield text[-1].decode()
 
+        text: list[bytes] = []
         try:
             with self._open(path) as stream:
                 names = next((row for row in csv.reader(lines(stream), delimiter=self.delimiter) if row), [])
         except UnicodeDecodeError as error:
             raise UsageError(f"The header of {path} is not UTF-8 text ({error.reason}). Convert the file.") from error
-        except (csv.Error, OSError, pa.ArrowException) as error:
+        except csv.Error as error:
+            if "new-line character" in str(error):
+                raise UsageError(f"The lines of {path} end in CR alone. Convert the file: tr '\\r' '\\n'") from error
             raise UsageError(f"The header of {path} cannot be read: {error}.") from error
+        except (OSError, pa.ArrowException) as error:
+            raise UsageError(f"{path} is damaged: {error}.") from error
+        if OpenQuotes(self.delimiter).first(b"".join(text)) is not None:
+            raise UsageError(f"The header of {path} opens a quote that is never closed.")
         if not names:
             raise UsageError(f"{path} has no header: it holds blank lines only.")
+        if any("\0" in name for name in names):
+            raise UsageError(f"{path} is no text: its header holds NUL bytes. If it is UTF-16, convert it to UTF-8.")
         return names, taken
 
     def _open(self, path: str) -> Any:

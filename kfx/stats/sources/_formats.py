@@ -16,6 +16,18 @@ if TYPE_CHECKING:
     import pyarrow.fs as pafs
 
 _GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
+_FOREIGN = {
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"Obj\x01": "an Avro file",
+    b"\xfd7zXZ": "compressed by xz",
+    b"\x04\x22\x4d\x18": "compressed by lz4",
+    b"\xff\xfe": "UTF-16 text (convert it: iconv -f UTF-16 -t UTF-8)",
+    b"\xfe\xff": "UTF-16 text (convert it: iconv -f UTF-16 -t UTF-8)",
+}
+_JSON = {".jsonl", ".ndjson", ".json"}
+_HEAD = 8  # bytes that tell a format
+_READ = "kfx reads CSV, TSV, JSON lines and Parquet, plain or compressed by gzip or zstd"
 
 
 def open_files(uri: str, file_system: pafs.FileSystem, paths: Sequence[str]) -> Source:
@@ -50,16 +62,29 @@ def _format_of(file_system: pafs.FileSystem, path: str) -> tuple[str, str | None
     """Returns a file's format (parquet, csv, tsv, jsonl) and its compression (gzip, zstd or None)."""
     try:
         with file_system.open_input_file(path) as file:
-            head = file.read(4)
+            head = file.read(_HEAD)
             codec = "gzip" if head.startswith(_GZIP) else "zstd" if head.startswith(_ZSTD) else None
     except OSError as error:
         raise UsageError(f"{path} cannot be opened: {error}") from error
     if not head:
         raise UsageError(f"{path} is empty: it has neither a header nor rows.")
-    if head == _PARQUET:
+    if head.startswith(_PARQUET):
         return "parquet", None
     suffixes = [suffix for suffix in PurePosixPath(path).suffixes if suffix not in {".gz", ".zst"}]
     suffix = suffixes[-1].lower() if suffixes else ""
-    if suffix in {".jsonl", ".ndjson", ".json"} or (not suffix and codec is None and head.startswith(b"{")):
+    _refuse_foreign(path, suffix, head)
+    if suffix in _JSON or (not suffix and codec is None and head.startswith(b"{")):
         return "jsonl", codec
     return "tsv" if suffix in {".tsv", ".tab"} else "csv", codec
+
+
+def _refuse_foreign(path: str, suffix: str, head: bytes) -> None:
+    """Raises UsageError for a file that is certainly not text, and says what it is."""
+    what = next((name for magic, name in _FOREIGN.items() if head.startswith(magic)), None)
+    if what is not None:
+        raise UsageError(f"{path} is {what}; {_READ}.")
+    if suffix in {".parquet", ".pq"}:
+        encrypted = " It is an encrypted one, which kfx does not read." if head.startswith(b"PARE") else ""
+        raise UsageError(f"{path} is no Parquet file: it begins with {head[:4]!r} and not with b'PAR1'.{encrypted}")
+    if suffix in _JSON and head.lstrip().startswith(b"["):
+        raise UsageError(f"{path} is a JSON array, and not JSON lines. Convert it: jq -c '.[]' {path}")

@@ -44,10 +44,16 @@ class ParquetFiles:
         return 0
 
     def schema(self) -> pa.Schema:
-        """Returns the first file's columns, repeated names numbered."""
+        """Returns the first file's columns, repeated names numbered.
+
+        Raises:
+            UsageError: There is no column, or the file cannot be read.
+        """
         import pyarrow as pa
 
         schema = self._stored_schema(self.paths[0])
+        if not schema.names:
+            raise UsageError(f"{self.paths[0]} has no columns.")
         names = unique_names(schema.names)
         return pa.schema([column.with_name(name) for column, name in zip(schema, names, strict=True)])
 
