@@ -9,16 +9,19 @@ also an artifact of its own, which Vertex AI Pipelines and the KFP UI show.
     @dsl.pipeline
     def look(source: str = "gs://bucket/beans/*.parquet"):
         statistics_gen(source=source)
+
+With `engine="tfdv"` TFDV itself computes, on Apache Beam: in the task, or on Dataflow with
+`beam_runner="DataflowRunner"`. The task then runs in the full image.
 """
 
-from typing import List, Optional
+from typing import Any, Dict, List, Optional
 
 from kfp.dsl import HTML, Artifact, Dataset, Input, Metrics, Output
 
 from kfx.components._image import component
 
 
-@component("slim")
+@component("slim", full_for={"engine": ("tfdv", "auto")})
 def statistics_gen(
     statistics: Output[Artifact],
     report: Output[HTML],
@@ -31,6 +34,26 @@ def statistics_gen(
     sample_rate: float = 1.0,
     title: str = "",
     memory_limit: str = "",
+    engine: str = "arrow",
+    beam_runner: str = "DirectRunner",
+    beam_options: List[str] = [],  # noqa: B006
+    project: str = "",
+    region: str = "",
+    temp_location: str = "",
+    staging_location: str = "",
+    job_name: str = "kfx-statistics",
+    service_account: str = "",
+    network: str = "",
+    subnetwork: str = "",
+    machine_type: str = "",
+    num_workers: int = 0,
+    max_num_workers: int = 0,
+    autoscaling: str = "",
+    disk_size_gb: int = 0,
+    public_ips: bool = True,
+    labels: Dict[str, str] = {},  # noqa: B006
+    sdk_container_image: str = "",
+    encryption_key: str = "",
 ) -> None:
     """Computes dataset statistics and a report. Give either `source` or `dataset`.
 
@@ -44,15 +67,44 @@ def statistics_gen(
         sample_rate: Share of the rows to describe, chosen at random, above 0 and at most 1.
         title: Heading of the report; the source's name when empty.
         memory_limit: Memory the computation may take, such as `2GiB`; 60 % of the container's when empty.
+        engine: What computes: `arrow`; `bigquery`, where the table is in BigQuery; `tfdv`, TFDV on Beam; or `auto`,
+            which is `tfdv` for a beam_runner other than DirectRunner, else `arrow`.
+        beam_runner: Where engine `tfdv` runs: `DirectRunner` (in this task), `DataflowRunner`, `FlinkRunner`,
+            `SparkRunner`, `PortableRunner` or `PrismRunner`. An unknown one is refused before anything starts.
+        beam_options: More arguments for Beam, each `--name=value`.
+        project: Project of the Dataflow job; Dataflow needs it.
+        region: Region of the Dataflow job and its workers; Dataflow needs it.
+        temp_location: Folder for what the job writes on the way, gs://BUCKET/FOLDER; beside the statistics when empty.
+        staging_location: Folder for the job's own files; inside temp_location when empty.
+        job_name: Start of the job's name, which is made valid and unique.
+        service_account: Email the workers run as; empty for Compute Engine's default account.
+        network: VPC network of the workers.
+        subnetwork: Subnetwork of the workers: its name, or projects/P/regions/R/subnetworks/NAME.
+        machine_type: Compute Engine machine type of the workers; empty for Dataflow's choice.
+        num_workers: Workers at the start; 0 for Dataflow's choice.
+        max_num_workers: Most workers at a time; 0 for Dataflow's limit.
+        autoscaling: `THROUGHPUT_BASED`, or `NONE` for a fixed number of workers; empty for Dataflow's default.
+        disk_size_gb: Gigabytes of each worker's disk; 0 for Dataflow's default.
+        public_ips: Whether workers have public addresses.
+        labels: Labels of the Dataflow job.
+        sdk_container_image: Image the workers run in, kfx's target `dataflow`; empty for BASE_KFX_DATAFLOW_IMAGE, read
+            when the pipeline is compiled.
+        encryption_key: Cloud KMS key of what the Dataflow job keeps on the way.
         statistics: Folder with stats.tfrecord, stats.pb, report.html and metrics.json.
         report: The report, one self-contained HTML page.
         metrics: Rows, features, share of missing cells, empty and constant features.
     """
     from kfx.stats.task import describe
 
+    beam: Any = {"project": project, "region": region, "temp_location": temp_location, "job_name": job_name}
+    beam |= {"staging_location": staging_location, "service_account": service_account, "network": network}
+    beam |= {"subnetwork": subnetwork, "machine_type": machine_type, "num_workers": num_workers, "labels": labels}
+    beam |= {"max_num_workers": max_num_workers, "autoscaling": autoscaling, "disk_size_gb": disk_size_gb}
+    beam |= {"public_ips": public_ips, "sdk_container_image": sdk_container_image, "extra": beam_options}
+    beam |= {"runner": beam_runner, "encryption_key": encryption_key}
     figures = describe(
         source, dataset, statistics, report, features=features, slices=slices, weight_feature=weight_feature,
-        sample_rate=sample_rate, title=title, memory_limit=memory_limit,
+        sample_rate=sample_rate, title=title, memory_limit=memory_limit, engine=engine, beam=beam,
     )  # fmt: skip
     for name, figure in figures.items():
         metrics.log_metric(name, figure)

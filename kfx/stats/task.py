@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from kfx.errors import UsageError
 from kfx.stats import artifact, memory
+from kfx.stats.beam import BeamOptions
+from kfx.stats.engines import DEFAULT
 from kfx.stats.generate import generate
 from kfx.stats.options import Slice, StatsOptions
 
@@ -25,6 +28,8 @@ def describe(
     sample_rate: float = 1.0,
     title: str = "",
     memory_limit: str = "",
+    engine: str = DEFAULT,
+    beam: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, int | float]:
     """Computes a table's statistics and writes the component's artifacts.
 
@@ -39,6 +44,8 @@ def describe(
         sample_rate: Share of the rows to describe; 1 for all.
         title: Heading of the report; the source's name when empty.
         memory_limit: As `kfx.stats.memory.parse` reads it.
+        engine: A module of `kfx.stats.engines`, or `auto`: tfdv where Beam runs elsewhere, else the default.
+        beam: Settings of `kfx.stats.beam.BeamOptions`.
 
     Returns:
         The metrics of `kfx.stats.artifact.metrics`.
@@ -50,14 +57,18 @@ def describe(
         given = "both" if source else "neither"
         raise UsageError(f"statistics_gen takes either a source or a dataset, and got {given}.")
     uri = source or dataset.path
+    facts: dict[str, str] = {}
+    runs = _beam(beam, statistics.uri, facts)
+    chosen = _engine(engine, runs)
     options = StatsOptions(
         feature_allowlist=tuple(features) or None,
         slice_features=tuple(map(Slice.parse, slices)),
         weight_feature=weight_feature or None,
         sample_rate=None if sample_rate == 1 else sample_rate,
         memory_limit=memory.parse(memory_limit),
+        beam=runs,
     )
-    computed = generate(uri, options)
+    computed = generate(uri, options, engine_name=chosen)
     heading = title or source or _title(dataset)
     written = artifact.write(computed, Path(statistics.path), heading)
     # A browser shows a file of this name as a page and not as its source.
@@ -66,8 +77,23 @@ def describe(
     page.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(written[artifact.REPORT], page)
     figures = artifact.metrics(computed)
-    statistics.metadata.update({"source": heading, "engine": "arrow", **figures})
+    statistics.metadata.update({"source": heading, "engine": chosen, **facts, **figures})
     return figures
+
+
+def _beam(settings: Mapping[str, Any], uri: str, facts: dict[str, str]) -> BeamOptions:
+    """Reads Beam's settings; what a job writes on the way goes beside the statistics where no other place is given."""
+    beside = f"{uri.rstrip('/')}-beam" if uri.startswith("gs://") else ""
+    given = {**settings, "temp_location": settings.get("temp_location") or beside}
+    return BeamOptions(**given, on_job=facts.update)
+
+
+def _engine(name: str, beam: BeamOptions) -> str:
+    if name == "auto":
+        return DEFAULT if beam.is_direct else "tfdv"
+    if name != "tfdv" and not beam.is_direct:
+        raise UsageError(f"The engine {name!r} does not run on Beam, and beam_runner is {beam.runner!r}. Take 'tfdv'.")
+    return name
 
 
 def _title(dataset: Any) -> str:
