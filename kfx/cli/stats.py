@@ -16,6 +16,8 @@ from kfx.errors import UsageError
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
 
+    from kfx.stats.options import OnBadRows
+
 
 @click.command()
 @click.argument("source")
@@ -35,7 +37,18 @@ if TYPE_CHECKING:
 @click.option("--rank-buckets", default=1000, show_default=True, help="Values in a string column's rank histogram.")
 @click.option("--buckets", default=10, show_default=True, help="Equal-width buckets of a numeric column.")
 @click.option("--quantile-buckets", default=10, show_default=True, help="Quantile buckets of a numeric column.")
-@click.option("--mergeable", is_flag=True, help="Keep what kfx.stats.merge needs to join statistics of shards exactly.")
+@click.option("--histogram", "histograms", multiple=True, metavar="COLUMN=CHOICE",
+              help="Histograms of one numeric column (* for every other): 50 buckets, none, standard:50, quantiles:20 "
+                   "or both with a comma; may be repeated.")  # fmt: skip
+@click.option("--slice-sql", "slice_sqls", multiple=True, metavar="SQL",
+              help="Describe apart what SQL selects, such as SELECT STRUCT(country) FROM example.country; for engines "
+                   "with SQL; may be repeated.")  # fmt: skip
+@click.option("--on-bad-rows", type=click.Choice(["error", "skip"]), default="error", show_default=True,
+              help="What to do with a row of CSV, TSV or JSON lines that cannot be read; skip counts and reports it.",
+              )  # fmt: skip
+@click.option("--delimiter", default="", metavar="CHARACTER",
+              help="What stands between two cells. Default: the comma of CSV, the tab of TSV.")  # fmt: skip
+@click.option("--mergeable", is_flag=True, help="Keep what kfx merge needs to join statistics of shards exactly.")
 @click.option("--memory-limit", default="", metavar="SIZE", help="Such as 2GiB. Default: 60 % of the memory there is.")
 @click.option("--title", default="", help="Heading of the report. Default: the source.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True,
@@ -54,6 +67,10 @@ def stats(
     rank_buckets: int,
     buckets: int,
     quantile_buckets: int,
+    histograms: tuple[str, ...],
+    slice_sqls: tuple[str, ...],
+    on_bad_rows: OnBadRows,
+    delimiter: str,
     mergeable: bool,
     memory_limit: str,
     title: str,
@@ -64,9 +81,9 @@ def stats(
     SOURCE is a path, glob or folder of CSV, TSV, JSON lines or Parquet (plain, gzip or zstd), local or gs://;
     bq://project.dataset.table; or sklearn:NAME. `tfdv.load_statistics` reads the statistics.
     """
-    from kfx.stats import artifact, memory
+    from kfx.stats import artifact, bad_rows, memory
     from kfx.stats.generate import generate
-    from kfx.stats.options import Slice, StatsOptions
+    from kfx.stats.options import HistogramChoice, Slice, StatsOptions
 
     options = StatsOptions(
         feature_allowlist=features or None,
@@ -77,13 +94,18 @@ def stats(
         num_rank_histogram_buckets=rank_buckets,
         num_histogram_buckets=buckets,
         num_quantiles_histogram_buckets=quantile_buckets,
+        histograms=tuple(map(HistogramChoice.parse, histograms)),
+        slice_sqls=slice_sqls,
+        on_bad_rows=on_bad_rows,
+        delimiter=delimiter,
         mergeable=mergeable,
         memory_limit=memory.parse(memory_limit),
     )
     compared = _compared(others)
-    progress = _Progress()
-    computed = generate(source, options, engine_name=engine, progress=progress)
-    progress.end()
+    with _Progress() as progress:
+        computed = generate(source, options, engine_name=engine, progress=progress)
+    for line in bad_rows.sentences(computed.datasets[0]):
+        click.echo(line, err=True)
     if form is not None:
         click.echo(_printed(computed, compared, form))
         if folder is None:
@@ -143,6 +165,10 @@ class _Progress:
         self._shown = False
         self._next = time.monotonic() + self._AFTER_S
 
+    def __enter__(self) -> _Progress:
+        """Returns what is called with how far the work is."""
+        return self
+
     def __call__(self, what: str, done: int, total: int) -> None:
         now = time.monotonic()
         if now < self._next or not sys.stderr.isatty():
@@ -151,7 +177,7 @@ class _Progress:
         of = f" of {total:,}" if total else ""
         click.echo(f"\r\033[K{done:,}{of} {what}", err=True, nl=False)
 
-    def end(self) -> None:
-        """Clears the line."""
+    def __exit__(self, *_: object) -> None:
+        """Clears the line, for what follows or for an error."""
         if self._shown:
             click.echo("\r\033[K", err=True, nl=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 from kfx.errors import UsageError
 from kfx.stats.beam import BeamOptions
@@ -165,7 +165,8 @@ class StatsOptions:
             raise UsageError(f"sample_by is {self.sample_by!r}; it must be one of {', '.join(get_args(SampleBy))}.")
         if self.maximum_bytes_billed is not None and self.maximum_bytes_billed < 0:
             raise UsageError(f"maximum_bytes_billed is {self.maximum_bytes_billed}; it must not be negative.")
-        bad_rows(self.on_bad_rows)
+        if self.on_bad_rows not in get_args(OnBadRows):
+            raise UsageError(f"on_bad_rows is {self.on_bad_rows!r}; it must be error or skip.")
         if self.delimiter and not (
             self.delimiter.isascii() and len(self.delimiter) == 1 and self.delimiter not in '"\r\n'
         ):
@@ -191,14 +192,3 @@ class StatsOptions:
             num_histogram_buckets=self.num_histogram_buckets if standard is None else standard,
             num_quantiles_histogram_buckets=self.num_quantiles_histogram_buckets if quantiles is None else quantiles,
         )
-
-
-def bad_rows(text: str) -> OnBadRows:
-    """Returns `error` or `skip`.
-
-    Raises:
-        UsageError: The text is neither.
-    """
-    if text not in {"error", "skip"}:
-        raise UsageError(f"on_bad_rows is {text!r}; it must be error or skip.")
-    return cast("OnBadRows", text)
