@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
-from kfx.stats import tfrecord
+from kfx.stats import bad_rows, tfrecord
 from kfx.stats.report import render
 from kfx.stats.report.model import feature_model
 
@@ -74,19 +74,31 @@ def load(path: Path) -> statistics_pb2.DatasetFeatureStatisticsList:
     Raises:
         UsageError: There are no statistics, or they are damaged.
     """
-    from google.protobuf.message import DecodeError
-    from tensorflow_metadata.proto.v0 import statistics_pb2
-
     found = [path / name for name in (BINARY, TFRECORD) if (path / name).is_file()] if path.is_dir() else [path]
     if not found or not found[0].is_file():
         raise UsageError(f"There are no statistics at {str(path)!r}.")
-    content = found[0].read_bytes()
+    return parse(found[0].read_bytes(), str(found[0]))
+
+
+def parse(content: bytes, name: str) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """Reads the content of a file of statistics.
+
+    Args:
+        content: Its bytes.
+        name: Its name: `.pb` is the binary proto, everything else a TFRecord file.
+
+    Raises:
+        UsageError: It is damaged.
+    """
+    from google.protobuf.message import DecodeError
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
     try:
-        if found[0].suffix != ".pb":
+        if not name.endswith(".pb"):
             (content,) = tfrecord.records(content)
         return statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
     except (ValueError, DecodeError) as error:
-        raise UsageError(f"{str(found[0])!r} holds no statistics that can be read: {error}") from error
+        raise UsageError(f"{name!r} holds no statistics that can be read: {error}") from error
 
 
 def with_others(
@@ -131,7 +143,7 @@ def metrics(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str
         statistics: The first data set is summed up.
 
     Returns:
-        `num_examples`; `num_features`, of which `num_numeric_features` and `num_string_features`;
+        `num_examples`; `num_bad_rows`, which could not be read and were skipped; `num_features`, of which `num_numeric_features` and `num_string_features`;
         `missing_share` of all cells (0 to 1), `num_features_with_missing`, `num_empty_features` (no value at all)
         and `num_constant_features` (one value).
     """
@@ -141,6 +153,7 @@ def metrics(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str
     cells = missing + sum(model["present"] for model in models)
     return {
         "num_examples": dataset.num_examples,
+        "num_bad_rows": bad_rows.noted(dataset)[0],
         "num_features": len(models),
         "num_numeric_features": sum(feature.HasField("num_stats") for feature in dataset.features),
         "num_string_features": sum(feature.HasField("string_stats") for feature in dataset.features),
