@@ -63,8 +63,8 @@ def run(
     PIPELINE is a name from `kfx list`, module:function, a .py file (file.py:function) or a compiled .yaml file. Values
     are read as JSON where the parameter is not text: -p seed=7 -p hyperparameters='{"max_depth": 8}'.
 
-    Exits with 0 when the run succeeded, 1 when it failed or was stopped with Ctrl-C, 2 when an input is wrong; then
-    nothing ran.
+    Exits with 0 when the run succeeded, 1 when it failed or was stopped with Ctrl-C (exit tasks still run; a second
+    Ctrl-C stops them too), 2 when an input is wrong; then nothing ran.
     """
     # The first sign of life comes before kfp is imported (a second and more).
     click.echo(f"Compiling {pipeline}", err=True)
@@ -120,7 +120,7 @@ def _variable(text: str) -> tuple[str, str]:
 
 @contextlib.contextmanager
 def _stopping(launcher: Launcher) -> Iterator[None]:
-    """Makes Ctrl-C (and SIGTERM) stop the children and let the run end by itself; a second one ends kfx at once."""
+    """Makes Ctrl-C (and SIGTERM) stop the tasks and let the exit tasks tell of it; a second one ends all at once."""
 
     def stop(number: int, _frame: Any) -> None:
         if launcher.cancelled:
@@ -128,6 +128,8 @@ def _stopping(launcher: Launcher) -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
         launcher.cancel()
+        # Not click.echo: a handler may interrupt the very write to standard error it would repeat.
+        os.write(2, b"\nStopping: exit tasks still run. Once more stops them too.\n")
 
     kept = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

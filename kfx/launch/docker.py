@@ -56,8 +56,9 @@ class DockerLauncher:
         """
         self._settings = settings or DockerSettings()
         self._client = client or _connect()
-        self._containers: set[Any] = set()
+        self._containers: dict[Any, TaskSpec] = {}
         self._lock = threading.Lock()
+        self._killed = False
         self.cancelled = False
 
     def check(self, name: str, image: str, command: Sequence[str]) -> None:
@@ -74,13 +75,13 @@ class DockerLauncher:
             The container's exit code; 128 plus the signal's number when a signal ended it.
 
         Raises:
-            InterruptedError: The launcher was cancelled, before or during the task.
+            InterruptedError: The launcher was cancelled, before or during the task; for an exit task, killed.
             PermanentError: The image cannot be had or the container cannot be started.
         """
         task.folder.mkdir(parents=True, exist_ok=True)
         container = self._create(task)
         try:
-            self._start(container)
+            self._start(container, task)
             with task.log.open("a", encoding="utf-8") as sink:
                 for line in _lines(container.logs(stream=True, follow=True, stdout=True, stderr=True)):
                     sink.write(f"{line}\n")
@@ -90,25 +91,33 @@ class DockerLauncher:
             code = int(container.wait()["StatusCode"])
         finally:
             self._remove(container)
-        if self.cancelled:
+        if self._stops(task):
             raise InterruptedError(_CANCELLED)
         return code
 
     def cancel(self) -> None:
-        """Stops every container: SIGTERM, after `GRACE_S` SIGKILL; no further one is started. Returns at once."""
+        """Stops every container but exit tasks': SIGTERM, after `GRACE_S` SIGKILL; only exit tasks start now.
+
+        Returns at once.
+        """
         self.cancelled = True
         threading.Thread(target=self._stop, daemon=True).start()
 
     def kill(self) -> None:
-        """Ends every container with SIGKILL."""
+        """Ends every container with SIGKILL, exit tasks' too; none starts any more."""
+        self.cancelled = self._killed = True
         for container in list(self._containers):
             with _gone_is_fine():
                 container.kill()
 
+    def _stops(self, task: TaskSpec) -> bool:
+        return self._killed or (self.cancelled and not task.at_exit)
+
     def _stop(self) -> None:
-        for container in list(self._containers):
-            with _gone_is_fine():
-                container.stop(timeout=GRACE_S)
+        for container, task in list(self._containers.items()):
+            if self._stops(task):
+                with _gone_is_fine():
+                    container.stop(timeout=GRACE_S)
 
     def _create(self, task: TaskSpec) -> Any:
         import docker
@@ -141,21 +150,25 @@ class DockerLauncher:
             "working_dir": run_folder,
         }
 
-    def _start(self, container: Any) -> None:
+    def _start(self, container: Any, task: TaskSpec) -> None:
         import docker
 
         with self._lock:
-            if self.cancelled:
+            if self._stops(task):
                 raise InterruptedError(_CANCELLED)
-            self._containers.add(container)
+            self._containers[container] = task
         try:
             container.start()
         except docker.errors.DockerException as error:
             raise PermanentError(f"The container cannot be started: {_reason(error)}") from error
+        # Cancelled between the two: `cancel` found a container that did not run yet.
+        if self._stops(task):
+            with _gone_is_fine():
+                container.stop(timeout=GRACE_S)
 
     def _remove(self, container: Any) -> None:
         with self._lock:
-            self._containers.discard(container)
+            self._containers.pop(container, None)
         with _gone_is_fine():
             container.remove(force=True)
 

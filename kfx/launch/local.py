@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import functools
 import json
 import threading
 import warnings
@@ -27,6 +28,8 @@ from kfx.launch.diagnose import explain, plain
 from kfx.launch.record import Recorder
 from kfx.launch.spec import Launcher, TaskSpec
 from kfx.runs.local import RUN_FILE_VARIABLE
+
+_AFTER_ALL = "ALL_UPSTREAM_TASKS_COMPLETED"
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,19 @@ class LocalRun:
                 if not (self.recorder.failed or self.launcher.cancelled):
                     self.recorder.fail(f"kfp.local stopped the run: {plain(str(error))}")
 
+    @functools.cached_property
+    def exit_tasks(self) -> frozenset[str]:
+        """Names of the exit tasks. After `cancel` they run all the same, as on Vertex AI, and get CANCELLED."""
+        dags = [component.get("dag", {}) for component in (self.spec["root"], *self.spec["components"].values())]
+        tasks = [task for dag in dags for task in dag.get("tasks", {}).values()]
+        waiting = [task for task in tasks if task.get("triggerPolicy", {}).get("strategy") == _AFTER_ALL]
+        return frozenset(
+            task["componentRef"]["name"].removeprefix("comp-")
+            for task in waiting
+            # `.ignore_upstream_failure()` gives other tasks the same policy.
+            if any(name.startswith("exit-handler-") for name in task.get("dependentTasks", []))
+        )
+
     @contextlib.contextmanager
     def _adapted(self) -> Iterator[None]:
         from kfp.local import executor_input_utils, placeholder_utils, subprocess_task_handler
@@ -87,6 +103,8 @@ class LocalRun:
         prepared = threading.local()
 
         def noting(*, executor_input_dict: dict[str, Any], **rest: Any) -> Any:
+            if self.launcher.cancelled:
+                _tell_cancelled(executor_input_dict)
             prepared.input = executor_input_dict
             return replace_placeholders(executor_input_dict=executor_input_dict, **rest)
 
@@ -117,14 +135,15 @@ class _TaskHandler:
         """Returns kfp.local's SUCCESS or FAILURE and leaves the details with the recorder."""
         from kfp.local import status
 
-        if self._run.launcher.cancelled:
-            return status.Status.FAILURE
         folder = Path(self._input["outputs"]["outputFile"]).parent
+        at_exit = folder.name in self._run.exit_tasks
+        if self._run.launcher.cancelled and not at_exit:
+            return status.Status.FAILURE
         recorder, on_line = self._run.recorder, self._run.on_line
         name = recorder.start(folder, folder / "log.txt")
         # Unbuffered, a task's lines are shown as they come and stand in the log in the order they were written.
         env = {"PYTHONUNBUFFERED": "1", **self._env, RUN_FILE_VARIABLE: str(recorder.file)}
-        task = TaskSpec(name, self._image, self._command, folder, recorder.folder, env)
+        task = TaskSpec(name, self._image, self._command, folder, recorder.folder, env, at_exit)
         try:
             code = self._run.launcher.run(task, (lambda line: on_line(name, line)) if on_line else None)
         except InterruptedError:
@@ -138,6 +157,14 @@ class _TaskHandler:
             return status.Status.FAILURE
         recorder.succeed(name, self._input)
         return status.Status.SUCCESS
+
+
+def _tell_cancelled(executor_input: dict[str, Any]) -> None:
+    """Puts CANCELLED into the final statuses of a task's input: kfp.local knows no more than that tasks failed."""
+    for value in executor_input.get("inputs", {}).get("parameterValues", {}).values():
+        if isinstance(value, dict) and {"state", "pipeline_job_resource_name", "pipeline_task_name"} <= set(value):
+            # 1 is CANCELLED in google.rpc.Code.
+            value.update(state="CANCELLED", error={"code": 1, "message": "The run was cancelled on this machine."})
 
 
 @contextlib.contextmanager

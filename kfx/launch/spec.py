@@ -30,6 +30,9 @@ class TaskSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables the pipeline sets for the task, and those kfx adds."""
 
+    at_exit: bool = False
+    """Whether it is an exit task: it tells how the run ended, so it starts and goes on after `cancel`, until `kill`."""
+
     @property
     def log(self) -> Path:
         """File that receives the task's output."""
@@ -57,12 +60,15 @@ class Launcher(Protocol):
             The exit code; minus the signal's number where a signal ended a process.
 
         Raises:
-            InterruptedError: The launcher was cancelled, before or during the task.
+            InterruptedError: The launcher was cancelled, before or during the task; for an exit task, killed.
             KfxError: The task could not be started.
         """
 
     def cancel(self) -> None:
-        """Asks every running task to end (SIGTERM), then makes it; no further task starts. Returns at once."""
+        """Asks every running task but exit tasks to end (SIGTERM), then makes it; only exit tasks start from now on.
+
+        Returns at once.
+        """
 
     def kill(self) -> None:
-        """Ends every running task now (SIGKILL)."""
+        """Ends every running task now (SIGKILL); none starts any more."""

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from kfx.errors import PermanentError, UsageError
 from kfx.launch.spec import TaskSpec
@@ -21,6 +21,7 @@ from kfx.launch.spec import TaskSpec
 GRACE_S = 5.0
 """Seconds between SIGTERM and SIGKILL when a run is stopped: time for a task to cancel what it started elsewhere."""
 
+_CANCELLED = "the run was cancelled"
 _EXECUTOR_MODULE = "kfp.dsl.executor_main"
 _SOURCE_FOLLOWS = "ephemeral_component.py"
 """In the script that a lightweight component's command runs; the next part of the command is the component's source."""
@@ -30,8 +31,9 @@ class SubprocessLauncher:
     """Starts tasks as processes and stops them together."""
 
     def __init__(self) -> None:
-        self._children: set[subprocess.Popen[str]] = set()
+        self._children: dict[subprocess.Popen[str], TaskSpec] = {}
         self._lock = threading.Lock()
+        self._killed = False
         self.cancelled = False
 
     def check(self, name: str, image: str, command: Sequence[str]) -> None:
@@ -58,12 +60,12 @@ class SubprocessLauncher:
             The exit code; minus the signal's number when a signal ended the child (`subprocess.Popen.returncode`).
 
         Raises:
-            InterruptedError: The launcher was cancelled, before or during the task.
+            InterruptedError: The launcher was cancelled, before or during the task; for an exit task, killed.
             PermanentError: The program cannot be started.
         """
         task.folder.mkdir(parents=True, exist_ok=True)
         with task.log.open("a", encoding="utf-8") as sink, _python(task.command) as python:
-            child = self._start(_with_python(task.command, python), {**os.environ, **task.env})
+            child = self._start(task, _with_python(task.command, python))
             try:
                 for line in child.stdout or ():
                     sink.write(line)
@@ -73,31 +75,38 @@ class SubprocessLauncher:
                 code = child.wait()
             finally:
                 self._forget(child)
-        if self.cancelled:
-            raise InterruptedError("the run was cancelled")
+        if self._stops(task):
+            raise InterruptedError(_CANCELLED)
         return code
 
     def cancel(self) -> None:
-        """Ends every child, first with SIGTERM, after `GRACE_S` with SIGKILL; no further command is started.
+        """Ends every child but exit tasks, first with SIGTERM, after `GRACE_S` with SIGKILL; only exit tasks start now.
 
         Takes no lock, because a signal handler calls it: a child started meanwhile sees `cancelled` right after.
         """
         self.cancelled = True
-        for child in list(self._children):
-            _signal_group(child, signal.SIGTERM)
-        killer = threading.Timer(GRACE_S, self.kill)
+        self._signal(signal.SIGTERM)
+        killer = threading.Timer(GRACE_S, self._signal, [signal.SIGKILL])
         killer.daemon = True
         killer.start()
 
     def kill(self) -> None:
-        """Ends every child with SIGKILL."""
-        for child in list(self._children):
-            _signal_group(child, signal.SIGKILL)
+        """Ends every child with SIGKILL, exit tasks too; none starts any more."""
+        self.cancelled = self._killed = True
+        self._signal(signal.SIGKILL)
 
-    def _start(self, command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[str]:
+    def _stops(self, task: TaskSpec) -> bool:
+        return self._killed or (self.cancelled and not task.at_exit)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for child, task in list(self._children.items()):
+            if self._stops(task):
+                _signal_group(child, number)
+
+    def _start(self, task: TaskSpec, command: Sequence[str]) -> subprocess.Popen[str]:
         with self._lock:
-            if self.cancelled:
-                raise InterruptedError("the run was cancelled")
+            if self._stops(task):
+                raise InterruptedError(_CANCELLED)
             try:
                 child = subprocess.Popen(
                     list(command),
@@ -107,13 +116,13 @@ class SubprocessLauncher:
                     text=True,
                     encoding="utf-8",
                     errors="replace",
-                    env=dict(env),
+                    env={**os.environ, **task.env},
                     start_new_session=True,
                 )
             except OSError as error:
                 raise PermanentError(f"{command[0]!r} cannot be started: {error.strerror or error}") from error
-            self._children.add(child)
-        if self.cancelled:
+            self._children[child] = task
+        if self._stops(task):
             _signal_group(child, signal.SIGTERM)
         threading.Thread(target=_end_with_its_leader, args=[child], daemon=True).start()
         return child
@@ -129,7 +138,7 @@ class SubprocessLauncher:
         if child.stdout:
             child.stdout.close()
         with self._lock:
-            self._children.discard(child)
+            self._children.pop(child, None)
 
 
 @contextlib.contextmanager

@@ -108,7 +108,7 @@ def test_wrong_input_exits_2_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_stops_the_children(tmp_path: Path) -> None:
-    """SIGINT ends the sleeping task, the run says cancelled and exits 1."""
+    """SIGINT ends the sleeping task, the exit task tells of it, the run says cancelled and exits 1."""
     process = subprocess.Popen(
         [sys.executable, "-m", "kfx.cli.main", "run", f"{PIPELINES}:slow", "--logs", "--output", "json"],
         cwd=tmp_path,
@@ -119,8 +119,10 @@ def test_ctrl_c_stops_the_children(tmp_path: Path) -> None:
     assert process.stderr is not None
     assert any("sleeping" in line for line in process.stderr)
     process.send_signal(2)
-    stdout, _ = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
+    assert "Stopping: exit tasks still run." in stderr
+    assert "ended CANCELLED" in stderr
     result = json.loads(stdout)
     assert result["state"] == "cancelled"
     assert result["tasks"][0] | {"duration_s": 0, "log": ""} == {

@@ -66,7 +66,13 @@ def branch(text: str = "hello"):
 @dsl.pipeline
 def slow(seconds: int = 600):
     with dsl.ExitHandler(at_exit()):
-        sleep(seconds=seconds)
+        say(text="awake").after(sleep(seconds=seconds))
+
+
+@dsl.pipeline
+def tolerant():
+    with dsl.ExitHandler(at_exit()):
+        say(text="after all").after(say(text="first")).ignore_upstream_failure()
 
 
 @dsl.pipeline

@@ -69,8 +69,8 @@ def test_a_container_component_runs(executor_image: str, tmp_path: Path) -> None
     assert _states(recorder) == {"container": "succeeded"}
 
 
-def test_cancelling_stops_the_container_and_starts_no_other(executor_image: str, tmp_path: Path) -> None:
-    """A sleeping container is stopped and removed, and the exit task is not started."""
+def test_cancelling_stops_the_container_and_tells_the_exit_task(executor_image: str, tmp_path: Path) -> None:
+    """A sleeping container is stopped and removed, no other starts but the exit task's, which gets CANCELLED."""
     spec = _spec("slow", executor_image)
     launcher, recorder = DockerLauncher(), Recorder(spec, {}, tmp_path / "run")
 
@@ -80,7 +80,8 @@ def test_cancelling_stops_the_container_and_starts_no_other(executor_image: str,
 
     LocalRun(spec, {}, recorder, launcher, stop).execute()
     recorder.close()
-    assert _states(recorder) == {"sleep": "cancelled", "at-exit": "skipped"}
+    assert _states(recorder) == {"sleep": "cancelled", "say": "skipped", "at-exit": "succeeded"}
+    assert "\nended CANCELLED\n" in (tmp_path / "run" / "at-exit" / "log.txt").read_text()
     assert _leftovers(recorder) == []
 
 

@@ -97,8 +97,8 @@ def test_a_container_task_is_refused_before_anything_runs(tmp_path: Path) -> Non
     }
 
 
-def test_a_cancelled_run_stops_its_tasks_and_starts_no_other(tmp_path: Path) -> None:
-    """Cancelling while a task sleeps ends it as cancelled; the exit task is not started."""
+def test_a_cancelled_run_stops_its_tasks_and_tells_the_exit_task(tmp_path: Path) -> None:
+    """Cancelling while a task sleeps ends it; the next is not started, the exit task is, and gets CANCELLED."""
     spec = resolve(f"{PIPELINES}:slow").spec
     recorder, launcher = Recorder(spec, {}, tmp_path / "run"), SubprocessLauncher()
 
@@ -108,7 +108,27 @@ def test_a_cancelled_run_stops_its_tasks_and_starts_no_other(tmp_path: Path) -> 
 
     LocalRun(spec, {}, recorder, launcher, stop).execute()
     recorder.close()
-    assert _states(recorder) == {"sleep": "cancelled", "at-exit": "skipped"}
+    assert _states(recorder) == {"sleep": "cancelled", "say": "skipped", "at-exit": "succeeded"}
+    assert "\nended CANCELLED\n" in (tmp_path / "run" / "at-exit" / "log.txt").read_text()
+
+
+def test_a_killed_run_runs_nothing_more(tmp_path: Path) -> None:
+    """The second Ctrl-C: no exit task either."""
+    spec = resolve(f"{PIPELINES}:slow").spec
+    recorder, launcher = Recorder(spec, {}, tmp_path / "run"), SubprocessLauncher()
+    LocalRun(
+        spec, {}, recorder, launcher, lambda _task, line: launcher.kill() if line == "sleeping" else None
+    ).execute()
+    recorder.close()
+    assert _states(recorder) == {"sleep": "cancelled", "say": "skipped", "at-exit": "cancelled"}
+    assert (tmp_path / "run" / "at-exit" / "log.txt").read_text() == ""
+
+
+def test_only_what_waits_for_an_exit_handler_is_an_exit_task(tmp_path: Path) -> None:
+    """A task that ignores its upstream's failure is none: it is part of the work."""
+    spec = resolve(f"{PIPELINES}:tolerant").spec
+    run = LocalRun(spec, {}, Recorder(spec, {}, tmp_path / "run"), SubprocessLauncher())
+    assert run.exit_tasks == {"at-exit"}
 
 
 def test_tasks_are_listed_in_an_order_they_may_run_in() -> None:

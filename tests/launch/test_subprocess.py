@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import threading
 import time
@@ -72,6 +73,25 @@ def test_nothing_starts_after_cancel(tmp_path: Path) -> None:
     with pytest.raises(InterruptedError):
         launcher.run(_task(tmp_path, f"open({str(tmp_path / 'ran')!r}, 'w')"))
     assert not (tmp_path / "ran").exists()
+
+
+def test_an_exit_task_outlives_cancel_and_not_kill(tmp_path: Path) -> None:
+    """It starts after cancel and is not signalled by it; kill ends it and starts no other."""
+    launcher, lines = SubprocessLauncher(), []
+    launcher.cancel()
+    telling = dataclasses.replace(_task(tmp_path, "print('told')"), at_exit=True)
+    assert launcher.run(telling, lines.append) == 0
+    assert lines == ["told"]
+    hanging = dataclasses.replace(_task(tmp_path, "import time; print('hangs'); time.sleep(600)"), at_exit=True)
+
+    def on_line(_line: str) -> None:
+        launcher.cancel()
+        threading.Thread(target=launcher.kill).start()
+
+    with pytest.raises(InterruptedError):
+        launcher.run(hanging, on_line)
+    with pytest.raises(InterruptedError):
+        launcher.run(telling)
 
 
 def _gone(pid: int) -> bool:
