@@ -34,6 +34,10 @@ def statistics_gen(
     sample_rate: float = 1.0,
     title: str = "",
     memory_limit: str = "",
+    histograms: List[str] = [],  # noqa: B006
+    slice_sqls: List[str] = [],  # noqa: B006
+    on_bad_rows: str = "error",
+    delimiter: str = "",
     engine: str = "arrow",
     beam_runner: str = "DirectRunner",
     beam_options: List[str] = [],  # noqa: B006
@@ -67,6 +71,11 @@ def statistics_gen(
         sample_rate: Share of the rows to describe, chosen at random, above 0 and at most 1.
         title: Heading of the report; the source's name when empty.
         memory_limit: Memory the computation may take, such as `2GiB`; 60 % of the container's when empty.
+        histograms: Histograms of single numeric columns: `x=50` buckets, `x=none`, `x=standard:50`, `x=quantiles`;
+            `*` for every other column.
+        slice_sqls: SQL that names slices, such as `SELECT STRUCT(country) FROM example.country`; for engines with SQL.
+        on_bad_rows: What to do with rows of CSV, TSV or JSON lines that cannot be read: `error`, or `skip` and report.
+        delimiter: What stands between two cells of a text file; empty for the comma of CSV and the tab of TSV.
         engine: What computes: `arrow`; `bigquery`, where the table is in BigQuery; `tfdv`, TFDV on Beam; or `auto`,
             which is `tfdv` for a beam_runner other than DirectRunner, else `arrow`.
         beam_runner: Where engine `tfdv` runs: `DirectRunner` (in this task), `DataflowRunner`, `FlinkRunner`,
@@ -92,7 +101,7 @@ def statistics_gen(
         encryption_key: Cloud KMS key of what the Dataflow job keeps on the way.
         statistics: Folder with stats.tfrecord, stats.pb, report.html and metrics.json.
         report: The report, one self-contained HTML page.
-        metrics: Rows, features, share of missing cells, empty and constant features.
+        metrics: Rows, rows skipped, features, share of missing cells, empty and constant features.
     """
     from kfx.stats.task import describe
 
@@ -104,7 +113,8 @@ def statistics_gen(
     beam |= {"runner": beam_runner, "encryption_key": encryption_key}
     figures = describe(
         source, dataset, statistics, report, features=features, slices=slices, weight_feature=weight_feature,
-        sample_rate=sample_rate, title=title, memory_limit=memory_limit, engine=engine, beam=beam,
+        sample_rate=sample_rate, title=title, memory_limit=memory_limit, histograms=histograms,
+        slice_sqls=slice_sqls, on_bad_rows=on_bad_rows, delimiter=delimiter, engine=engine, beam=beam,
     )  # fmt: skip
     for name, figure in figures.items():
         metrics.log_metric(name, figure)

@@ -143,9 +143,9 @@ def metrics(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str
         statistics: The first data set is summed up.
 
     Returns:
-        `num_examples`; `num_bad_rows`, which could not be read and were skipped; `num_features`, of which `num_numeric_features` and `num_string_features`;
-        `missing_share` of all cells (0 to 1), `num_features_with_missing`, `num_empty_features` (no value at all)
-        and `num_constant_features` (one value).
+        `num_examples`; `num_bad_rows`, which could not be read and were skipped; `num_features`, of which
+        `num_numeric_features` and `num_string_features`; `missing_share` of all cells (0 to 1),
+        `num_features_with_missing`, `num_empty_features` (no value at all) and `num_constant_features` (one value).
     """
     dataset = statistics.datasets[0]
     models = [feature_model(feature, dataset.num_examples) for feature in dataset.features]

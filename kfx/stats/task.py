@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from kfx.errors import UsageError
-from kfx.stats import artifact, memory
+from kfx.stats import artifact, bad_rows, memory
 from kfx.stats.beam import BeamOptions
 from kfx.stats.engines import DEFAULT
-from kfx.stats.generate import generate
-from kfx.stats.options import Slice, StatsOptions
+from kfx.stats.generate import chosen_engine, generate
+from kfx.stats.options import HistogramChoice, OnBadRows, Slice, StatsOptions
 
 
 def describe(
@@ -28,6 +29,10 @@ def describe(
     sample_rate: float = 1.0,
     title: str = "",
     memory_limit: str = "",
+    histograms: Sequence[str] = (),
+    slice_sqls: Sequence[str] = (),
+    on_bad_rows: str = "error",
+    delimiter: str = "",
     engine: str = DEFAULT,
     beam: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, int | float]:
@@ -44,6 +49,10 @@ def describe(
         sample_rate: Share of the rows to describe; 1 for all.
         title: Heading of the report; the source's name when empty.
         memory_limit: As `kfx.stats.memory.parse` reads it.
+        histograms: As `kfx.stats.options.HistogramChoice.parse` reads each.
+        slice_sqls: SQL that names slices, for engines with SQL.
+        on_bad_rows: `error` or `skip`; what was skipped is told on stderr, in the metrics and in the report.
+        delimiter: What stands between two cells of a text file; empty for what its name says.
         engine: A module of `kfx.stats.engines`, or `auto`: tfdv where Beam runs elsewhere, else the default.
         beam: Settings of `kfx.stats.beam.BeamOptions`.
 
@@ -59,16 +68,22 @@ def describe(
     uri = source or dataset.path
     facts: dict[str, str] = {}
     runs = _beam(beam, statistics.uri, facts)
-    chosen = _engine(engine, runs)
+    chosen = chosen_engine(engine, runs)
     options = StatsOptions(
         feature_allowlist=tuple(features) or None,
         slice_features=tuple(map(Slice.parse, slices)),
         weight_feature=weight_feature or None,
         sample_rate=None if sample_rate == 1 else sample_rate,
         memory_limit=memory.parse(memory_limit),
+        histograms=tuple(map(HistogramChoice.parse, histograms)),
+        slice_sqls=tuple(slice_sqls),
+        on_bad_rows=cast("OnBadRows", on_bad_rows),  # StatsOptions checks it
+        delimiter=delimiter,
         beam=runs,
     )
     computed = generate(uri, options, engine_name=chosen)
+    for line in bad_rows.sentences(computed.datasets[0]):
+        print(line, file=sys.stderr)
     heading = title or source or _title(dataset)
     written = artifact.write(computed, Path(statistics.path), heading)
     # A browser shows a file of this name as a page and not as its source.
@@ -86,14 +101,6 @@ def _beam(settings: Mapping[str, Any], uri: str, facts: dict[str, str]) -> BeamO
     beside = f"{uri.rstrip('/')}-beam" if uri.startswith("gs://") else ""
     given = {**settings, "temp_location": settings.get("temp_location") or beside}
     return BeamOptions(**given, on_job=facts.update)
-
-
-def _engine(name: str, beam: BeamOptions) -> str:
-    if name == "auto":
-        return DEFAULT if beam.is_direct else "tfdv"
-    if name != "tfdv" and not beam.is_direct:
-        raise UsageError(f"The engine {name!r} does not run on Beam, and beam_runner is {beam.runner!r}. Take 'tfdv'.")
-    return name
 
 
 def _title(dataset: Any) -> str:
