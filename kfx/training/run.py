@@ -7,6 +7,7 @@ lost connection; this one does neither, and a task that is stopped (SIGTERM) can
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,6 +17,8 @@ from kfx.errors import MissingExtraError, PermanentError, UsageError
 from kfx.gcp import Api, ApiError, credentials, is_loopback, storage_address
 from kfx.termination import on_terminate
 from kfx.training.training import Trained, Training
+
+_log = logging.getLogger(__name__)
 
 _POLL_S = 10.0
 _LOST_POLLS = 30
@@ -98,10 +101,11 @@ def _start(training: Training, dataset: str) -> Any:
         raise UsageError(f"The training cannot be started: {error}") from error
     try:
         job.submit(dataset=source, **_run_settings(training))
-    except Exception:
+    except Exception as error:
         # submit() looks at the new job before it returns; when that look fails the job runs all the same.
         if not _exists(job):
             raise
+        _log.warning("The training %s was created, and a first look at it failed: %s", job.resource_name, error)
     return job
 
 

@@ -147,11 +147,14 @@ def test_a_service_that_is_away_for_a_while_does_not_end_the_wait(google: Traini
     assert not google.refusals
 
 
-def test_a_training_that_was_started_is_never_left_alone(google: TrainingDouble) -> None:
-    """The SDK looks at a new training before it hands it over; a refusal there must not orphan it."""
+def test_a_training_that_was_started_is_never_left_alone(
+    google: TrainingDouble, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The SDK looks at a new training before it hands it over; a refusal there must not orphan it, and is logged."""
     google.refusals = [("GET /v1/" + JOB, RefusalError(403, "no look yet"))]
     assert run(training(google)).model == MODEL
     assert not google.refusals
+    assert [message for message in caplog.messages if JOB in message and "no look yet" in message]
 
 
 def test_a_refusal_of_googles_is_an_error_of_ours(google: TrainingDouble) -> None:
