@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 @click.option("--compare", "others", multiple=True, metavar="[NAME=]STATISTICS",
               help="Folder or file of other statistics, shown beside these in the report; repeatable.")  # fmt: skip
 @click.option("--engine", default="arrow", show_default=True, help="What computes: a module of kfx.stats.engines.")
+@click.option("--beam-runner", default="DirectRunner", show_default=True, metavar="RUNNER",
+              help="Where engine tfdv runs: DirectRunner, DataflowRunner, FlinkRunner, SparkRunner, PortableRunner or "
+                   "PrismRunner.")  # fmt: skip
+@click.option("--beam-option", "beam_options", multiple=True, metavar="NAME=VALUE",
+              help="project=P, region=R, temp_location=gs://B/F, sdk_container_image=I, labels=K=V and the other "
+                   "settings of kfx.stats.beam, or any pipeline option of Beam's; may be repeated.")  # fmt: skip
 @click.option("--feature", "features", multiple=True, metavar="COLUMN", help="Only this column; may be repeated.")
 @click.option("--sample-rate", type=float, help="Describe this share of the rows, chosen at random.")
 @click.option("--weight", default=None, metavar="COLUMN", help="Numeric column that says how much a row counts.")
@@ -59,6 +65,8 @@ def stats(
     form: str | None,
     others: tuple[str, ...],
     engine: str,
+    beam_runner: str,
+    beam_options: tuple[str, ...],
     features: tuple[str, ...],
     sample_rate: float | None,
     weight: str | None,
@@ -81,8 +89,8 @@ def stats(
     SOURCE is a path, glob or folder of CSV, TSV, JSON lines or Parquet (plain, gzip or zstd), local or gs://;
     bq://project.dataset.table; or sklearn:NAME. `tfdv.load_statistics` reads the statistics.
     """
-    from kfx.stats import artifact, bad_rows, memory
-    from kfx.stats.generate import generate
+    from kfx.stats import artifact, bad_rows, beam, memory
+    from kfx.stats.generate import chosen_engine, generate
     from kfx.stats.options import HistogramChoice, Slice, StatsOptions
 
     options = StatsOptions(
@@ -100,10 +108,11 @@ def stats(
         delimiter=delimiter,
         mergeable=mergeable,
         memory_limit=memory.parse(memory_limit),
+        beam=beam.parse(beam_runner, beam_options),
     )
     compared = _compared(others)
     with _Progress() as progress:
-        computed = generate(source, options, engine_name=engine, progress=progress)
+        computed = generate(source, options, engine_name=chosen_engine(engine, options.beam), progress=progress)
     for line in bad_rows.sentences(computed.datasets[0]):
         click.echo(line, err=True)
     if form is not None:

@@ -13,6 +13,25 @@ from kfx.stats.sources import TextReading, open_source
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
+    from kfx.stats.beam import BeamOptions
+
+
+def chosen_engine(name: str, beam: BeamOptions) -> str:
+    """Returns the engine's name; for `auto`, tfdv where Beam runs outside this process, else the default.
+
+    Args:
+        name: A module of `kfx.stats.engines`, or `auto`.
+        beam: Where Beam would run.
+
+    Raises:
+        UsageError: A runner is named for an engine that is not on Beam.
+    """
+    if name == "auto":
+        return DEFAULT if beam.is_direct else "tfdv"
+    if name != "tfdv" and not beam.is_direct:
+        raise UsageError(f"The engine {name!r} does not run on Beam, and the runner is {beam.runner}. Take 'tfdv'.")
+    return name
+
 
 def silent(_what: str, _done: int, _total: int) -> None:
     """A progress callback that tells nobody."""

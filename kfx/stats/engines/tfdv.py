@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import kfx
 from kfx.errors import MissingExtraError, UsageError
 from kfx.stats.beam import BeamOptions
 from kfx.stats.engines import Progress
@@ -98,11 +99,11 @@ class MissingTfdvError(MissingExtraError):
 
     def __init__(self) -> None:
         """Says both ways out: TFDV has wheels for few systems, and the image has it on all."""
-        super().__init__("The engine 'tfdv' and its statistics", "tfdv")
+        super().__init__("Statistics by the engine 'tfdv'", "tfdv")
         self.args = (
-            f"{self.args[0]} (Linux with glibc 2.39 or macOS on arm64). Or run it in kfx's full image: "
-            'docker run --rm -v "$PWD:/work" -w /work localhost/kfx:VERSION kfx stats SOURCE -o DIR --engine tfdv '
-            "(kfx build makes the image).",
+            f"{self.args[0]} (Linux with glibc 2.39 or newer, macOS on arm64). Or run it in kfx's full image, which "
+            'kfx build makes: docker run --rm -u "$(id -u)" -v "$PWD:/data" -w /data '
+            f"localhost/kfx:{kfx.__version__} kfx stats SOURCE -o DIR --engine tfdv",
         )
 
 
