@@ -97,13 +97,22 @@ def _tfdv_options(options: StatsOptions) -> Any:
 class MissingTfdvError(MissingExtraError):
     """TFDV is not in this environment."""
 
-    def __init__(self) -> None:
-        """Says both ways out: TFDV has wheels for few systems, and the image has it on all."""
-        super().__init__("Statistics by the engine 'tfdv'", "tfdv")
+    def __init__(
+        self,
+        feature: str = "Statistics by the engine 'tfdv'",
+        command: str = "kfx stats SOURCE -o DIR --engine tfdv",
+    ) -> None:
+        """Says both ways out: TFDV has wheels for few systems, and the image has it on all.
+
+        Args:
+            feature: What needs TFDV, as the start of a sentence.
+            command: The same as a command in the image.
+        """
+        super().__init__(feature, "tfdv")
         self.args = (
             f"{self.args[0]} (Linux with glibc 2.39 or newer, macOS on arm64). Or run it in kfx's full image, which "
             'kfx build makes: docker run --rm -u "$(id -u)" -v "$PWD:/data" -w /data '
-            f"localhost/kfx:{kfx.__version__} kfx stats SOURCE -o DIR --engine tfdv",
+            f"localhost/kfx:{kfx.__version__} {command}",
         )
 
 
