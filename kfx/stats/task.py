@@ -65,9 +65,9 @@ def describe(
     if bool(source) == (dataset is not None):
         given = "both" if source else "neither"
         raise UsageError(f"statistics_gen takes either a source or a dataset, and got {given}.")
-    uri = source or dataset.path
     facts: dict[str, str] = {}
     runs = _beam(beam, statistics.uri, facts)
+    uri = source or _place(dataset, runs)
     chosen = chosen_engine(engine, runs)
     options = StatsOptions(
         feature_allowlist=tuple(features) or None,
@@ -101,6 +101,11 @@ def _beam(settings: Mapping[str, Any], uri: str, facts: dict[str, str]) -> BeamO
     beside = f"{uri.rstrip('/')}-beam" if uri.startswith("gs://") else ""
     given = {**settings, "temp_location": settings.get("temp_location") or beside}
     return BeamOptions(**given, on_job=facts.update)
+
+
+def _place(dataset: Any, beam: BeamOptions) -> str:
+    """Returns where a data set's files are, as whoever reads them sees them: this task, or workers elsewhere."""
+    return str(dataset.path if beam.is_direct or not dataset.uri.startswith("gs://") else dataset.uri)
 
 
 def _title(dataset: Any) -> str:
