@@ -58,6 +58,22 @@ def merge(
     return statistics_pb2.DatasetFeatureStatisticsList(datasets=merged)
 
 
+def approximate(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str, str]:
+    """Returns what is not exact in statistics: feature -> which figures, and by how much.
+
+    Args:
+        statistics: Merged or computed ones; a slice's features are named `slice: feature`.
+    """
+    found = {}
+    for at, dataset in enumerate(statistics.datasets):
+        for feature in dataset.features:
+            name = ".".join(feature.path.step) or feature.name
+            for custom in feature.custom_stats:
+                if custom.name == "approximate":
+                    found[f"{dataset.name}: {name}" if at else name] = custom.str
+    return found
+
+
 def _dataset(name: str, datasets: Sequence[Any], options: StatsOptions) -> statistics_pb2.DatasetFeatureStatistics:
     if any(dataset.weighted_num_examples for dataset in datasets):
         raise UsageError("Weighted statistics cannot be merged. Compute them again over all rows.")

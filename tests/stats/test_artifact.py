@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from kfx.cli.stats import stats as command
 from kfx.errors import UsageError
-from kfx.stats import artifact
+from kfx.stats import artifact, bad_rows
 from kfx.stats.generate import generate
 from kfx.stats.task import describe
 
@@ -67,7 +68,7 @@ def test_nothing_is_left_where_writing_fails(table: Path, tmp_path: Path) -> Non
 def test_metrics(table: Path) -> None:
     """The metrics sum up the table."""
     assert artifact.metrics(generate(str(table))) == {
-        "num_examples": 3, "num_features": 3, "num_numeric_features": 1, "num_string_features": 2,
+        "num_examples": 3, "num_bad_rows": 0, "num_features": 3, "num_numeric_features": 1, "num_string_features": 2,
         "missing_share": pytest.approx(4 / 9), "num_features_with_missing": 2, "num_empty_features": 1,
         "num_constant_features": 0,
     }  # fmt: skip
@@ -147,25 +148,63 @@ def test_command_writes_the_folder(table: Path, tmp_path: Path) -> None:
 
 def test_command_options_reach_the_engine(table: Path, tmp_path: Path) -> None:
     """Columns and numbers of buckets and values are those asked for."""
-    arguments = [
-        "--feature",
-        "a",
-        "--feature",
-        "b",
-        "--buckets",
-        "4",
-        "--quantile-buckets",
-        "2",
-        "--top-values",
-        "1",
-        "--mergeable",
-    ]
-    done = CliRunner().invoke(command, [str(table), "-o", str(tmp_path / "out"), *arguments, "--rank-buckets", "2"])
+    arguments = "--feature a --feature b --buckets 4 --quantile-buckets 2 --top-values 1 --rank-buckets 2 --mergeable"
+    done = CliRunner().invoke(command, [str(table), "-o", str(tmp_path / "out"), *arguments.split()])
     assert done.exit_code == 0, done.output
     a, b = read(tmp_path / "out").datasets[0].features
     assert [len(h.buckets) for h in a.num_stats.histograms] == [4, 2]
     assert (len(b.string_stats.top_values), len(b.string_stats.rank_histogram.buckets)) == (1, 2)
     assert [c.name for f in (a, b) for c in f.custom_stats] == ["merge_numbers", "merge_values"]
+
+
+def test_command_chooses_histograms(table: Path, tmp_path: Path) -> None:
+    """One column's histograms, and those of all others, are those chosen; a choice that is none is refused."""
+    table.write_text("a,b,c\n1,1,1\n2,2,2\n3,3,3\n4,4,4\n")
+    chosen = ["--histogram", "a=standard:2", "--histogram", "b=none", "--histogram", "*=quantiles:4,standard"]
+    done = CliRunner().invoke(command, [str(table), "-o", str(tmp_path / "out"), *chosen])
+    assert done.exit_code == 0, done.output
+    described = read(tmp_path / "out").datasets[0].features
+    assert [[(h.type, len(h.buckets)) for h in f.num_stats.histograms] for f in described] == [
+        [(statistics_pb2.Histogram.STANDARD, 2)],
+        [],
+        [(statistics_pb2.Histogram.STANDARD, 10), (statistics_pb2.Histogram.QUANTILES, 4)],
+    ]
+    assert [f.num_stats.median for f in described] == [2.5, 0, 2.5]  # without a histogram no median, as in TFDV
+    refused = CliRunner().invoke(command, [str(table), "--histogram", "a=log"])
+    assert "'a=log': 'log' is no histogram. Write x=50" in str(refused.exception)
+
+
+def test_command_tells_what_it_skips(table: Path, tmp_path: Path) -> None:
+    """Skipped rows are counted and placed on stderr, in the metrics, in the proto and in the report."""
+    table.write_text("a;b\n1;x\n2\n3;y\n")
+    arguments = ["-o", str(tmp_path / "out"), "--on-bad-rows", "skip", "--delimiter", ";", "--output", "json"]
+    done = CliRunner().invoke(command, [str(table), *arguments])
+    assert done.exit_code == 0, done.output
+    place = f"row 3 of {table}: is ragged: Expected 2 columns, got 1"
+    assert done.stderr.splitlines() == ["1 bad rows were skipped; every figure is of the others:", place]
+    metrics = json.loads(done.stdout)["metrics"]
+    assert (metrics["num_examples"], metrics["num_bad_rows"]) == (2, 1)
+    assert bad_rows.noted(read(tmp_path / "out").datasets[0]) == (1, [place])
+    assert place in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_component_tells_what_it_skips(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The component's argument, its stderr and its metrics do the same."""
+    table.write_text("a;b\n1;x\n2\n3;y\n")
+    statistics, report = outputs(tmp_path)
+    figures = describe(str(table), None, statistics, report, on_bad_rows="skip", delimiter=";", histograms=["a=none"])
+    assert (figures["num_examples"], figures["num_bad_rows"]) == (2, 1)
+    assert f"row 3 of {table}" in capsys.readouterr().err
+    assert not read(Path(statistics.path)).datasets[0].features[0].num_stats.histograms
+    with pytest.raises(UsageError, match="on_bad_rows is 'maybe'; it must be error or skip"):
+        describe(str(table), None, statistics, report, on_bad_rows="maybe")
+
+
+def test_sql_for_slices_is_refused_by_the_embedded_engine(table: Path, tmp_path: Path) -> None:
+    """An engine without SQL says so, with what to do instead."""
+    done = CliRunner().invoke(command, [str(table), "--slice-sql", "SELECT STRUCT(a) FROM example.a"])
+    assert "The arrow engine runs no SQL" in str(done.exception)
+    assert "--slice" in str(done.exception)
 
 
 def test_command_refuses_bad_input_and_writes_nothing(tmp_path: Path) -> None:
@@ -229,7 +268,7 @@ def test_command_compares_in_the_report(table: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert [dataset.num_examples for dataset in read(tmp_path / "new").datasets] == [4]
     page = (tmp_path / "new" / "report.html").read_text()
-    assert '"datasets":[{"name":"this","rows":4},{"name":"last week","rows":3}]' in page
+    assert re.findall(r'"name":"([^"]*)","rows":(\d+)', page) == [("this", "4"), ("last week", "3")]
 
 
 def test_command_prints_text_and_json(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
