@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kfx.stats.schema import drift
+from kfx.stats.schema import cuts, drift
 from kfx.stats.schema.reasons import Reason, six
-from kfx.stats.schema.view import DatasetView, FeatureView
+from kfx.stats.schema.view import DatasetView, FeatureView, Path
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
@@ -25,6 +25,9 @@ class Against:
 
     dataset: DatasetView
     """Its statistics."""
+
+    cuts: frozenset[Path] = frozenset()
+    """Numeric features whose Jensen-Shannon divergence is the largest that one cut proves (`cuts.py`)."""
 
     @property
     def words(self) -> str:
@@ -61,11 +64,13 @@ def compare(
             getattr(comparator, measure).ClearField("threshold")
         text = f"{against.control} data"
         return [Reason("COMPARATOR_CONTROL_DATA_MISSING", f"{text} missing", f"{text} is missing.")], []
-    reasons, measurements = [], []
+    reasons: list[Reason] = []
+    measurements = []
     for measure in wanted:
         assert other is not None  # noqa: S101 - a missing one returned above
         bound = getattr(comparator, measure)
-        found = _MEASURES[measure](view, other, bound, against.words)
+        measured = _proven if view.path in against.cuts else _MEASURES[measure]
+        found = measured(view, other, bound, against.words)
         if found is not None:
             reasons += found[0]
             measurements.append(found[1])
@@ -109,6 +114,15 @@ def _jensen_shannon(view: FeatureView, other: FeatureView, bound: Any, words: st
         if not all(counts):
             return None
         distance = drift.jensen_shannon(*counts)
+    return _diverging(distance, bound, words)
+
+
+def _proven(view: FeatureView, other: FeatureView, bound: Any, words: str) -> _Found | None:
+    proven = cuts.proven_divergence(view, other)
+    return None if proven is None else _diverging(proven[0], bound, words)
+
+
+def _diverging(distance: float, bound: Any, words: str) -> _Found:
     kind = "JENSEN_SHANNON_DIVERGENCE"
     titles = (
         f"High approximate Jensen-Shannon divergence between {words}",

@@ -55,23 +55,56 @@ def validate(
         UsageError: The environment is not in the schema, a list of statistics has no data set of all rows, an override
             is unknown, or the schema asks for what only TFDV checks.
     """
-    from tensorflow_metadata.proto.v0 import anomalies_pb2
-
-    overrides = severities(severity_overrides or {})
     refuse_unchecked(schema)
     _check_environment(schema, environment)
     dataset = whole(statistics)
-    if not dataset.num_examples:
-        return anomalies_pb2.Anomalies(baseline=schema, data_missing=True)
     by_weight = has_weights(dataset)
-    view = DatasetView(dataset, by_weight)
     others = {"drift": previous, "skew": serving}
     against = tuple(
         Against(kind, DatasetView(whole(other), by_weight)) for kind, other in others.items() if other is not None
     )
-    validation = _Validation(schema, view, environment, against)
+    version = DatasetView(whole(previous_version), by_weight) if previous_version is not None else None
+    return anomalies_of(
+        DatasetView(dataset, by_weight),
+        schema,
+        against,
+        severity_overrides or {},
+        environment=environment,
+        version=version,
+    )
+
+
+def anomalies_of(
+    dataset: DatasetView,
+    schema: schema_pb2.Schema,
+    against: tuple[Against, ...],
+    severity_overrides: Mapping[str, str],
+    *,
+    environment: str = "",
+    version: DatasetView | None = None,
+) -> anomalies_pb2.Anomalies:
+    """Runs all checks over one data set.
+
+    Args:
+        dataset: The data set.
+        schema: What is expected.
+        against: Data sets to compare with.
+        severity_overrides: Anomaly type -> `warning` or `error`.
+        environment: The environment; empty for none.
+        version: An earlier version of the same data.
+
+    Raises:
+        UsageError: An override is unknown.
+    """
+    from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+    overrides = severities(severity_overrides)
+    if not dataset.proto.num_examples:
+        return anomalies_pb2.Anomalies(baseline=schema, data_missing=True)
     made = anomalies_pb2.Anomalies(baseline=schema, anomaly_name_format=anomalies_pb2.Anomalies.SERIALIZED_PATH)
-    for path, verdict in sorted(validation.verdicts()):
+    for path, verdict in sorted(
+        _Validation(schema, dataset, environment, against).verdicts(), key=lambda pair: pair[0]
+    ):
         if verdict.reasons:
             made.anomaly_info[serialized(path)].CopyFrom(info(verdict.reasons, overrides, path))
         if verdict.measured:
@@ -79,9 +112,9 @@ def validate(
                 drift_measurements=verdict.measured.get("drift", ()), skew_measurements=verdict.measured.get("skew", ())
             )
             entry.path.step.extend(path)
-    version_rows = DatasetView(whole(previous_version), by_weight).rows if previous_version else None
     previous_rows = next((other.dataset.rows for other in against if other.kind == "drift"), None)
-    reasons = check_dataset(schema.dataset_constraints, view.rows, previous_rows, version_rows)
+    version_rows = version.rows if version is not None else None
+    reasons = check_dataset(schema.dataset_constraints, dataset.rows, previous_rows, version_rows)
     if reasons:
         made.dataset_anomaly_info.CopyFrom(info(reasons, overrides))
     return made

@@ -5,6 +5,7 @@ Needs only tensorflow_metadata, so that both TFDV's interpreter (`make_anomalies
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -81,7 +82,7 @@ def numbers(
         standard.buckets.add(low_value=high, high_value=math.inf, sample_count=len(above))
     quantiles = stats.histograms.add(num_nan=nan, type=statistics_pb2.Histogram.QUANTILES)
     ranks = [round(step * (len(ordered) - 1) / 10) for step in range(11)]
-    for first, last in zip(ranks[:-1], ranks[1:], strict=True):
+    for first, last in itertools.pairwise(ranks):
         quantiles.buckets.add(low_value=ordered[first], high_value=ordered[last], sample_count=len(ordered) / 10)
     return made
 

@@ -1,0 +1,155 @@
+"""What the component `compare_statistics` does, as a function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kfx.errors import UsageError
+from kfx.stats import artifact, place
+from kfx.stats.schema import files, gate
+from kfx.stats.schema.compare import MEASURES, Kind, compare
+from kfx.stats.schema.findings import Finding, findings
+from kfx.stats.schema.task import NOTHING, metrics, publish
+from kfx.stats.schema.thresholds import Sensitivity
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
+
+
+def compare_task(
+    statistics: Any,
+    anomalies: Any,
+    report: Any,
+    *,
+    previous: Any = None,
+    previous_uri: str = "",
+    serving: Any = None,
+    serving_uri: str = "",
+    schema_uri: str = "",
+    store: bool = True,
+    measure: str = MEASURES[0],
+    sensitivity: Mapping[str, float] = NOTHING,
+    fail_on: Sequence[str] = ("error",),
+    severity_overrides: Mapping[str, str] = NOTHING,
+) -> dict[str, Any]:
+    """Compares an artifact of statistics with the run before and with serving data, and writes the artifacts.
+
+    Args:
+        statistics: The kfp artifact of `statistics_gen`.
+        anomalies: The kfp artifact whose path becomes a folder with anomalies.pbtxt, .json, .txt and report.html.
+        report: The kfp artifact whose path becomes the page.
+        previous: The kfp artifact of other statistics, or None.
+        previous_uri: Address of a folder with the statistics of the last accepted run; none there is a first run. What
+            is accepted now is stored there.
+        serving: The kfp artifact of statistics of serving data, or None.
+        serving_uri: Address of such statistics.
+        schema_uri: Address of a schema whose comparators are used.
+        store: Whether to store accepted statistics at `previous_uri`.
+        measure: As `compare`.
+        sensitivity: Fields of `Sensitivity`.
+        fail_on: As `gate.failing`.
+        severity_overrides: As `compare`.
+
+    Returns:
+        The component's metrics.
+
+    Raises:
+        AnomaliesError: The gate is shut. Nothing is stored then.
+        UsageError: Two of a kind are given, something cannot be read, or an argument is wrong.
+    """
+    computed = artifact.load(Path(statistics.path))
+    terms = {
+        "measure": measure,
+        "sensitivity": _sensitivity(sensitivity),
+        "schema": files.load_schema(schema_uri) if schema_uri else None,
+        "severity_overrides": severity_overrides,
+    }
+    others: dict[Kind, statistics_pb2.DatasetFeatureStatisticsList | None] = {
+        "drift": _other("previous", previous, previous_uri, first_run=True),
+        "skew": _other("serving", serving, serving_uri, first_run=False),
+    }
+    title = str(statistics.metadata.get("source") or "statistics")
+    found, lines, shown = _compared(computed, others, terms)
+    publish(found, lines, anomalies, report, title, shown)
+    if len(shown) == 1:
+        print("There is nothing to compare with yet: this run passes.")
+    gate.check(lines, found, fail_on, " and ".join(name for name in shown if name != _THIS), anomalies.uri)
+    if previous_uri and store:
+        accept(computed, previous_uri)
+    return metrics("drift", lines)
+
+
+def accept(statistics: statistics_pb2.DatasetFeatureStatisticsList, address: str) -> None:
+    """Stores statistics as those of the last accepted run.
+
+    One file is written, whole or not at all. Of two runs that end at the same time the later one's stay: both were
+    accepted, and the next run is compared with either.
+
+    Raises:
+        PermanentError: The place cannot be written.
+    """
+    name = f"{address.rstrip('/')}/{artifact.BINARY}"
+    place.write(name, statistics.SerializeToString(deterministic=True))
+    print(f"Accepted: the statistics are at {name} for the next run.")
+
+
+_THIS = "this run"
+_NAMES: dict[Kind, str] = {"drift": "the previous run", "skew": "the serving data"}
+
+
+def _compared(
+    computed: statistics_pb2.DatasetFeatureStatisticsList,
+    others: Mapping[Kind, statistics_pb2.DatasetFeatureStatisticsList | None],
+    terms: Mapping[str, Any],
+) -> tuple[anomalies_pb2.Anomalies, list[Finding], dict[str, statistics_pb2.DatasetFeatureStatisticsList]]:
+    """Compares with each that is given; of two, the anomalies are joined."""
+    from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+    joined, shown = anomalies_pb2.Anomalies(), {_THIS: computed}
+    lines: list[Finding] = []
+    for kind, other in others.items():
+        if other is None:
+            continue
+        found = compare(computed, other, kind=kind, **terms)
+        lines += findings(found, computed, other)
+        shown[_NAMES[kind]] = other
+        joined = _joined(joined, found) if len(shown) > 2 else found
+    return joined, sorted(lines, key=lambda line: line.severity != "error"), shown
+
+
+def _joined(one: anomalies_pb2.Anomalies, other: anomalies_pb2.Anomalies) -> anomalies_pb2.Anomalies:
+    """Joins drift and skew: a feature's reasons stand below each other."""
+    for name, info in other.anomaly_info.items():
+        known = one.anomaly_info[name]
+        severity = max(known.severity, info.severity)
+        texts = [text for text in (known.description, info.description) if text]
+        short = "Multiple errors" if known.reason else info.short_description
+        known.MergeFrom(info)
+        known.path.CopyFrom(info.path)
+        known.severity, known.description, known.short_description = severity, " ".join(texts), short
+    one.drift_skew_info.extend(other.drift_skew_info)
+    return one
+
+
+def _other(
+    name: str, given: Any, address: str, *, first_run: bool
+) -> statistics_pb2.DatasetFeatureStatisticsList | None:
+    if given is not None and address:
+        raise UsageError(f"compare_statistics takes either {name} or {name}_uri, and got both.")
+    if given is not None:
+        return artifact.load(Path(given.path))
+    found = files.load_statistics(address) if address else None
+    if address and found is None and not first_run:
+        raise UsageError(f"There are no statistics at {address!r}, which {name}_uri names.")
+    return found
+
+
+def _sensitivity(given: Mapping[str, float]) -> Sensitivity:
+    known = [field.name for field in fields(Sensitivity)]
+    strange = [name for name in given if name not in known]
+    if strange:
+        raise UsageError(f"The sensitivity has no {strange[0]!r}. It has: {', '.join(known)}.")
+    return Sensitivity(**given)

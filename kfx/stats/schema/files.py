@@ -1,0 +1,111 @@
+"""Schemas and anomalies as files: text protos, as TFX keeps them, and the page of a validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kfx.errors import UsageError
+from kfx.stats import artifact, place
+from kfx.stats.report import render
+from kfx.stats.schema.findings import Finding, table
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+
+SCHEMA, ANOMALIES, ANOMALIES_JSON, TEXT = "schema.pbtxt", "anomalies.pbtxt", "anomalies.json", "anomalies.txt"
+
+
+def load_schema(address: str) -> schema_pb2.Schema:
+    """Reads a schema.
+
+    Args:
+        address: A text proto (`.pbtxt`), a binary one (`.pb`), or a folder with `schema.pbtxt`; local or `gs://`.
+
+    Raises:
+        UsageError: There is none, or it is damaged.
+        PermanentError: It cannot be read.
+    """
+    from google.protobuf import text_format
+    from google.protobuf.message import DecodeError
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    is_file = address.endswith((".pbtxt", ".pb", ".txt", ".textproto"))
+    name = address if is_file or Path(address).is_file() else f"{address.rstrip('/')}/{SCHEMA}"
+    content = place.read(name)
+    if content is None:
+        raise UsageError(f"There is no schema at {name!r}. Make one: kfx schema infer SOURCE -o {SCHEMA}")
+    try:
+        if name.endswith(".pb"):
+            return schema_pb2.Schema.FromString(content)
+        return text_format.Parse(content, schema_pb2.Schema())
+    except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
+        raise UsageError(f"{name!r} is no schema: {error}") from error
+
+
+def save_schema(schema: schema_pb2.Schema, address: str) -> None:
+    """Writes a schema as a text proto.
+
+    Args:
+        schema: The schema.
+        address: A local path or `gs://bucket/object`.
+
+    Raises:
+        PermanentError: It cannot be written.
+    """
+    from google.protobuf import text_format
+
+    place.write(address, text_format.MessageToString(schema, as_utf8=True).encode())
+
+
+def load_statistics(address: str) -> statistics_pb2.DatasetFeatureStatisticsList | None:
+    """Reads statistics from a folder or a file, local or `gs://`; None where there are none.
+
+    Raises:
+        UsageError: They are damaged.
+        PermanentError: They cannot be read.
+    """
+    names = [address] if address.endswith((".pb", ".tfrecord")) else []
+    names = names or [f"{address.rstrip('/')}/{name}" for name in (artifact.BINARY, artifact.TFRECORD)]
+    for name in names:
+        content = place.read(name)
+        if content is not None:
+            return artifact.parse(content, name)
+    return None
+
+
+def write(
+    anomalies: anomalies_pb2.Anomalies,
+    found: list[Finding],
+    folder: Path,
+    title: str,
+    shown: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList],
+) -> dict[str, Path]:
+    """Writes what validation found: text proto, JSON, lines and page.
+
+    Args:
+        anomalies: The message.
+        found: The same as lines.
+        folder: Where; made if it does not exist.
+        title: The page's heading.
+        shown: The statistics that the page shows, by name; the validated ones first.
+
+    Returns:
+        File name -> path.
+
+    Raises:
+        PermanentError: The folder cannot be written.
+    """
+    from google.protobuf import json_format, text_format
+
+    statistics = next(iter(shown.values())) if len(shown) == 1 else artifact.side_by_side(shown)
+    contents = {
+        ANOMALIES: text_format.MessageToString(anomalies, as_utf8=True),
+        ANOMALIES_JSON: json_format.MessageToJson(anomalies, indent=1, ensure_ascii=False),
+        TEXT: (table(found) or "no anomalies") + "\n",
+        artifact.REPORT: render(statistics, title, anomalies),
+    }
+    for name, content in contents.items():
+        place.write(str(folder / name), content.encode())
+    return {name: folder / name for name in contents}
