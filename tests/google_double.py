@@ -74,6 +74,33 @@ class GoogleDouble:
             ("GET", r"/v1/(projects/.+)$", self._get),
         ]
 
+    def healthy(self, project: str, account: str) -> None:
+        """Makes the project one where `kfx doctor` finds nothing missing.
+
+        Args:
+            project: Its id.
+            account: The account that tasks run as.
+        """
+        from kfx.submit.doctor import APIS, BIGQUERY_PERMISSIONS, RUNNER_ROLES
+
+        def says(**answer: Any) -> Callable[[Sent, re.Match[str]], dict[str, Any]]:
+            return lambda sent, found: answer
+
+        services = [{"name": f"projects/{PROJECT_NUMBER}/services/{api}", "state": "ENABLED"} for api in APIS]
+        bindings = [{"role": role, "members": [f"serviceAccount:{account}"]} for role in RUNNER_ROLES]
+        mine = ["aiplatform.pipelineJobs.create", "aiplatform.pipelineJobs.get", *BIGQUERY_PERMISSIONS.values()]
+        objects = ["storage.objects.create", "storage.objects.get", "storage.objects.list"]
+        accounts = rf"/v1/projects/-/serviceAccounts/{re.escape(account)}"
+        self.routes[:0] = [
+            ("GET", rf"/v1/projects/{project}/services:batchGet$", says(services=services)),
+            ("POST", rf"/v3/projects/{project}:testIamPermissions$", says(permissions=mine)),
+            ("POST", rf"/v3/projects/{project}:getIamPolicy$", says(bindings=bindings)),
+            ("GET", r"/storage/v1/b/[^/]+/iam/testPermissions$", says(permissions=objects)),
+            ("GET", f"{accounts}$", says(email=account)),
+            ("POST", f"{accounts}:testIamPermissions$", says(permissions=["iam.serviceAccounts.actAs"])),
+            ("GET", rf"/v1/projects/{project}/locations/[^/]+/repositories/[^/]+$", says(format="DOCKER")),
+        ]
+
     def of(self, method: str, ending: str) -> list[Sent]:
         """The requests of a method whose path ends so."""
         return [sent for sent in self.sent if sent.method == method and sent.path.endswith(ending)]

@@ -35,7 +35,7 @@ RUNNER_ROLES: dict[str, tuple[str, ...]] = {
 """Role that the account tasks run as needs on the project -> roles that include it. Owner and editor include all."""
 
 _BASIC_ROLES = ("roles/owner", "roles/editor")
-_BIGQUERY_PERMISSIONS = {
+BIGQUERY_PERMISSIONS = {
     "roles/bigquery.dataViewer": "bigquery.tables.getData",
     "roles/bigquery.jobUser": "bigquery.jobs.create",
     "roles/bigquery.readSessionUser": "bigquery.readsessions.create",
@@ -196,10 +196,10 @@ def _caller(setup: Setup) -> Iterator[Finding]:
 def _bigquery(setup: Setup) -> Iterator[Finding]:
     """Cloud Resource Manager, projects.testIamPermissions: what `kfx run` and `kfx stats` need for bq:// from here."""
     path = f"/v3/projects/{setup.project}:testIamPermissions"
-    lacking = _lacking(_api(setup, "cloudresourcemanager"), path, tuple(_BIGQUERY_PERMISSIONS.values()))
+    lacking = _lacking(_api(setup, "cloudresourcemanager"), path, tuple(BIGQUERY_PERMISSIONS.values()))
     if not lacking:
         yield Finding("bigquery", "ok", "you may read tables and run queries")
-    for role, permission in _BIGQUERY_PERMISSIONS.items():
+    for role, permission in BIGQUERY_PERMISSIONS.items():
         if permission in lacking:
             yield Finding("bigquery", "failed", f"you lack {permission}", _grant(setup.project, _you(setup), role))
 

@@ -16,17 +16,12 @@ from google_double import PROJECT_NUMBER, GoogleDouble, RefusalError, Sent
 from kfx.cli.main import kfx_
 from kfx.errors import UsageError
 from kfx.images.record import Pushed, record
-from kfx.submit.doctor import APIS, RUNNER_ROLES, Finding, Setup, examine
+from kfx.submit.doctor import APIS, BIGQUERY_PERMISSIONS, RUNNER_ROLES, Finding, Setup, examine
 
 ACCOUNT = "runner@my-project.iam.gserviceaccount.com"
 MEMBER = f"serviceAccount:{ACCOUNT}"
 IMAGE = "europe-west4-docker.pkg.dev/my-project/kfx/kfx:1.0"
 SUBMIT = ["aiplatform.pipelineJobs.create", "aiplatform.pipelineJobs.get"]
-BIGQUERY = {
-    "roles/bigquery.dataViewer": "bigquery.tables.getData",
-    "roles/bigquery.jobUser": "bigquery.jobs.create",
-    "roles/bigquery.readSessionUser": "bigquery.readsessions.create",
-}
 YOU = '"user:$(gcloud config get-value account)"'
 GRANT = "gcloud projects add-iam-policy-binding my-project"
 OWNED = ["storage.objects.create", "storage.objects.get", "storage.objects.list"]
@@ -35,19 +30,7 @@ OWNED = ["storage.objects.create", "storage.objects.get", "storage.objects.list"
 @pytest.fixture
 def setup(google: GoogleDouble) -> Setup:
     """A project where all is well."""
-    enabled = [{"name": f"projects/{PROJECT_NUMBER}/services/{api}", "state": "ENABLED"} for api in APIS]
-    bindings = [{"role": role, "members": [MEMBER]} for role in RUNNER_ROLES]
-    permissions = [*SUBMIT, *BIGQUERY.values()]
-    account = rf"/v1/projects/-/serviceAccounts/{re.escape(ACCOUNT)}"
-    google.routes[:0] = [
-        ("GET", r"/v1/projects/my-project/services:batchGet$", says({"services": enabled})),
-        ("POST", r"/v3/projects/my-project:testIamPermissions$", says({"permissions": permissions})),
-        ("POST", r"/v3/projects/my-project:getIamPolicy$", says({"bindings": bindings})),
-        ("GET", r"/storage/v1/b/bucket/iam/testPermissions$", says({"permissions": OWNED})),
-        ("GET", f"{account}$", says({"email": ACCOUNT})),
-        ("POST", f"{account}:testIamPermissions$", says({"permissions": ["iam.serviceAccounts.actAs"]})),
-        ("GET", r"/v1/projects/my-project/locations/europe-west4/repositories/kfx$", says({"format": "DOCKER"})),
-    ]
+    google.healthy("my-project", ACCOUNT)
     return Setup(
         project="my-project",
         region="europe-west4",
@@ -106,12 +89,17 @@ FAILING: list[tuple[str, str, Any, str]] = [
     (
         "submit",
         PERMISSIONS,
-        {"permissions": list(BIGQUERY.values())},
+        {"permissions": list(BIGQUERY_PERMISSIONS.values())},
         f"{GRANT} --member={YOU} --role=roles/aiplatform.user",
     ),
     *[
-        ("bigquery", PERMISSIONS, without([*SUBMIT, *BIGQUERY.values()], each), f"{GRANT} --member={YOU} --role={role}")
-        for role, each in BIGQUERY.items()
+        (
+            "bigquery",
+            PERMISSIONS,
+            without([*SUBMIT, *BIGQUERY_PERMISSIONS.values()], each),
+            f"{GRANT} --member={YOU} --role={role}",
+        )
+        for role, each in BIGQUERY_PERMISSIONS.items()
     ],
     (
         "bucket",
