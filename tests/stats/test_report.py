@@ -1,59 +1,26 @@
-"""The report, opened in a real browser."""
+"""The report of one table, opened in a real browser."""
 
 from __future__ import annotations
 
-import datetime as dt
-import math
-from collections.abc import Iterator
+import gzip
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-import pytest
 
-from kfx.stats.artifact import side_by_side
-from kfx.stats.engines import engine
-from kfx.stats.generate import silent
-from kfx.stats.options import StatsOptions
+from kfx.stats import artifact, bad_rows
 from kfx.stats.report import render
-from kfx.stats.sources._memory import MemoryTable
-from tests.conftest import require_module, require_program
 
 from .browser import Browser
+from .pages import OPEN_ALL, VISIBLE, customers, page, statistics, write_page
 
 NASTY = "</script><script>window.owned=1</script><img src=x onerror='window.owned=1'>"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = require_program("chromium", "chromium-browser", "google-chrome")
-    require_module("websocket")
-    with Browser(program) as running:
-        yield running
-
-
-def page(folder: Path, columns: dict[str, object], title: str = "Customers") -> Path:
-    statistics = engine("arrow")(MemoryTable("t", pa.table(columns)), StatsOptions(), silent)
-    path = folder / "report.html"
-    path.write_text(render(statistics, title), encoding="utf-8")
-    return path
-
-
-def customers() -> dict[str, object]:
-    return {
-        "age": [i % 70 + 18 for i in range(500)],
-        "income": [float(i * i) if i else math.inf for i in range(500)],
-        "seen": [dt.datetime(2026, 1, 1) + dt.timedelta(hours=i) for i in range(500)],
-        "plan": [("free", "pro", "team")[min(i % 20 // 9, 2)] for i in range(500)],
-        "email": [f"person{i}@example.org" for i in range(500)],
-        "gone": pa.nulls(500, pa.string()),
-        "often_missing": [None if i % 3 else 1.5 * i for i in range(500)],
-        "active": [i % 4 > 0 for i in range(500)],
-        "tags": [["new"] * (i % 3) for i in range(500)],
-        "home": [{"city": "Lyon", "zip": i} for i in range(500)],
-    }
-
-
-VISIBLE = "[...document.querySelectorAll('.feature .name b')].map(n => n.textContent)"
+def enter(browser: Browser, control: str, event: str, text: str) -> None:
+    """Sets a control of the page and tells the page so."""
+    browser.run(f"{{const c = document.getElementById('{control}'); c.value = '{text}';"
+                f" c.dispatchEvent(new Event('{event}'))}}")  # fmt: skip
 
 
 def test_page_shows_every_feature_without_complaint_or_network(browser: Browser, tmp_path: Path) -> None:
@@ -80,26 +47,36 @@ def test_worst_problems_come_first(browser: Browser, tmp_path: Path) -> None:
     assert browser.run("document.querySelector('.open .name b').textContent") == "income"
 
 
-def test_search_type_and_order(browser: Browser, tmp_path: Path) -> None:
-    """Search finds names and values, the type filter keeps one type, the order follows the choice."""
+def test_a_long_list_of_problems_opens_on_demand(browser: Browser, tmp_path: Path) -> None:
+    """Eight problems are shown at first, all of them after a click."""
+    browser.open(page(tmp_path, {f"c{i}": [1, 1] for i in range(30)}))
+    rows = "document.querySelectorAll('#problem-list li').length"
+    assert browser.run(rows) == 8
+    browser.run("document.querySelector('#problems .more').click()")
+    assert browser.run(rows) == 30
+    assert browser.run("document.querySelector('#problems .more')") is None
+
+
+def test_search_filters_and_order(browser: Browser, tmp_path: Path) -> None:
+    """Search finds names and values, filters keep a type or what has problems, the order follows the choice."""
     browser.open(page(tmp_path, customers()))
-
-    def enter(control: str, event: str, text: str) -> None:
-        browser.run(f"{{const c = document.getElementById('{control}'); c.value = '{text}';"
-                    f" c.dispatchEvent(new Event('{event}'))}}")  # fmt: skip
-
-    enter("search", "input", "PERSON99")
+    enter(browser, "search", "input", "PERSON99")
     assert browser.run(VISIBLE) == ["email"]
-    enter("search", "input", "nothing like this")
+    enter(browser, "search", "input", "home.zip")
+    assert browser.run(VISIBLE) == ["home \u203a zip"]
+    enter(browser, "search", "input", "nothing like this")
     assert browser.run(VISIBLE) == []
     assert browser.run("document.getElementById('nothing').hidden") is False
-    enter("search", "input", "")
-    enter("type", "change", "string")
+    enter(browser, "search", "input", "")
+    enter(browser, "type", "change", "string")
     assert browser.run(VISIBLE) == ["plan", "email", "gone", "tags", "home \u203a city"]
-    enter("type", "change", "")
-    enter("sort", "change", "missing")
+    enter(browser, "show", "change", "problems")
+    assert browser.run(VISIBLE) == ["gone", "tags", "home \u203a city"]
+    enter(browser, "type", "change", "")
+    enter(browser, "show", "change", "")
+    enter(browser, "sort", "change", "missing")
     assert browser.run(VISIBLE)[:2] == ["gone", "often_missing"]
-    enter("sort", "change", "name")
+    enter(browser, "sort", "change", "name")
     assert browser.run(VISIBLE)[:2] == ["active", "age"]
     assert browser.complaints == []
 
@@ -107,7 +84,7 @@ def test_search_type_and_order(browser: Browser, tmp_path: Path) -> None:
 def test_details_and_histogram_switches(browser: Browser, tmp_path: Path) -> None:
     """Opening all draws a chart for each numeric feature; quantile edges and log heights redraw it."""
     browser.open(page(tmp_path, customers()))
-    browser.run("document.getElementById('expand').click()")
+    browser.run(OPEN_ALL)
     assert browser.run("document.querySelectorAll('.detail').length") == 12
     size = "r => r.getAttribute('width') + r.getAttribute('height')"
     shape = f"[...document.querySelectorAll('#f0 .chart rect.mark')].map({size})"
@@ -119,9 +96,21 @@ def test_details_and_histogram_switches(browser: Browser, tmp_path: Path) -> Non
     browser.run("document.querySelector('[data-buckets=quantiles]').click()")
     assert browser.run(shape) != logarithmic
     figures = browser.run("[...document.querySelectorAll('#f0 .figures td')].map(n => n.textContent)")
-    assert figures[:2] == ["500", "0"]
+    assert figures == ["500", "0", "51.9", "20.442", "18", "24", "52", "80", "87", "0"]
     assert "2026-01-01 00:00:00" in browser.run("document.querySelector('#f2 .figures').textContent")
     assert browser.complaints == []
+
+
+def test_log_scale_keeps_bars_in_order(browser: Browser, tmp_path: Path) -> None:
+    """On the logarithmic scale a bar of one value still shows, and more values never make a lower bar."""
+    counts = [1, 3, 40, 1000]
+    browser.open(page(tmp_path, {"x": [bucket for bucket, n in enumerate(counts) for _ in range(n)]}))
+    browser.run("document.getElementById('log').click()")
+    browser.run(OPEN_ALL)
+    heights = browser.run("[...document.querySelectorAll('#f0 .chart rect.mark')].map(r => +r.getAttribute('height'))")
+    assert len(heights) == 4
+    assert heights == sorted(heights)
+    assert heights[0] > 5
 
 
 def test_names_and_values_from_the_data_are_text(browser: Browser, tmp_path: Path) -> None:
@@ -130,7 +119,7 @@ def test_names_and_values_from_the_data_are_text(browser: Browser, tmp_path: Pat
         tmp_path, {NASTY: [NASTY, "{{style}}"], "{{data}}": ["<!--", "\u2028\u202e"]}, title=f"{{{{data}}}}{NASTY}"
     )
     browser.open(path)
-    browser.run("document.getElementById('expand').click()")
+    browser.run(OPEN_ALL)
     assert browser.run("window.owned") is None
     assert browser.run(VISIBLE) == [NASTY, "{{data}}"]
     assert browser.run("document.querySelector('h1').textContent") == f"{{{{data}}}}{NASTY}"
@@ -138,60 +127,89 @@ def test_names_and_values_from_the_data_are_text(browser: Browser, tmp_path: Pat
     assert browser.complaints == []
 
 
-def test_phone_needs_no_sideways_scrolling(browser: Browser, tmp_path: Path) -> None:
-    """At the width of a phone nothing is wider than the screen, closed or open."""
-    browser.open(page(tmp_path, {**customers(), "a_very_long_name_" * 8: ["x" * 300] * 500}), width=360, height=740)
-    for _ in range(2):
-        assert browser.run("document.documentElement.scrollWidth") <= 360
-        browser.run("document.getElementById('expand').click()")
+def test_data_cannot_end_the_script_element() -> None:
+    """In the page's source the data holds no angle bracket that could close its element."""
+    source = render(statistics({NASTY: [NASTY]}), NASTY)
+    start = source.index('id="data">') + len('id="data">')
+    assert "<" not in source[start : source.index("</script>", start)]
+    assert source.count("<script") == 2
+
+
+def test_approximate_figures_are_marked_with_their_bound(browser: Browser, tmp_path: Path) -> None:
+    """Only the figures that are approximate carry the sign, and the bound stands below them."""
+    shown = statistics({"x": list(range(100)), "s": [f"v{i % 50}" for i in range(100)]})
+    bounds = ("median and quantiles, by up to 0.3 % of ranks", "distinct values and ranks, by up to 2 %")
+    for feature, bound in zip(shown.datasets[0].features, bounds, strict=True):
+        feature.custom_stats.add(name="approximate", str=bound)
+    browser.open(write_page(tmp_path, shown))
+    browser.run(OPEN_ALL)
+    cells = "[...document.querySelectorAll('#f%d .figures tr')].map(r => [...r.children].map(c => c.textContent))"
+    numbers = dict(browser.run(cells % 0))
+    assert {label for label, figure in numbers.items() if "\u2248" in figure} == {"Median", "10 % below", "90 % below"}
+    assert browser.run("document.querySelector('#f0 .note').textContent").endswith(bounds[0])
+    assert dict(browser.run(cells % 1))["Distinct values"] == "\u2248 50"
+    assert "\u2248" in browser.run("document.querySelector('#f1 .extent').textContent")
+
+
+def test_rows_that_could_not_be_read_are_told(browser: Browser, tmp_path: Path) -> None:
+    """Skipped rows are counted in the overview, and their places head what is worth a look."""
+    shown = statistics({"x": [1, 2, 3]})
+    bad_rows.note(shown.datasets[0], 7, ["row 2 of a.csv: 3 fields, not 2", "row 9 of a.csv: <b>"])
+    browser.open(write_page(tmp_path, shown))
+    assert "7 bad rows skipped" in browser.run("document.getElementById('overview').textContent")
+    first = browser.run("document.querySelector('#problem-list li').textContent")
+    assert first.startswith("The whole data set lacks 7 rows that could not be read")
+    assert "row 9 of a.csv: <b>" in first
 
 
 def test_two_hundred_columns_stay_under_a_megabyte(browser: Browser, tmp_path: Path) -> None:
-    """Two hundred columns, half of them with long strings, make a page below 1 MB."""
-    columns: dict[str, object] = {f"number_{i}": [j * 1.37 + i for j in range(60)] for i in range(100)}
-    columns |= {f"text_{i}": [f"{j} {'long value ' * 8}" for j in range(60)] for i in range(100)}
+    """Two hundred columns, most with 1,000 ranks and long values that are not ASCII, make a page below 1 MB."""
+    columns: dict[str, Any] = {f"number_{i}": [j * 1.37 + i for j in range(1000)] for i in range(40)}
+    text = [f"{j} {'長い値' * 60}" for j in range(1000)]
+    columns |= {f"text_{i}": text for i in range(160)}
     path = page(tmp_path, columns)
     assert path.stat().st_size < 1_000_000
+    assert len(gzip.compress(path.read_bytes())) < 300_000
     browser.open(path)
     assert browser.run("document.querySelectorAll('.feature').length") == 200
+    browser.run(OPEN_ALL)
+    assert browser.run("document.querySelector('#f199 .top td').textContent").startswith("999 長い値")
 
 
-def test_two_data_sets_side_by_side(browser: Browser, tmp_path: Path) -> None:
-    """Two data sets share every row and chart, in colours of their own; a feature only one has is shown too."""
-    compute = engine("arrow")
-    one, other = (
-        compute(MemoryTable("t", pa.table(columns)), StatsOptions(), silent)
-        for columns in ({"x": [1.0, 2, 3], "s": ["a", "b", "b"]}, {"x": [2.0, 4, 9], "new": [1, 2, None]})
+def test_two_thousand_columns_open_without_drawing_them_all(browser: Browser, tmp_path: Path) -> None:
+    """All rows of a wide table are there at once; pictures are only drawn near the window, and on the way down."""
+    browser.open(page(tmp_path, {f"c{i}": [i, i + 1, i + 3] for i in range(2000)}))
+    assert browser.run("document.querySelectorAll('.feature').length") == 2000
+    assert 0 < browser.run("document.querySelectorAll('.spark').length") < 200
+    enter(browser, "search", "input", "c1999")
+    drawn = "document.querySelectorAll('#f1999 .spark').length"
+    assert (
+        browser.run(f"(async () => {{ while (!{drawn}) await new Promise(requestAnimationFrame); return {drawn}; }})()")
+        == 1
     )
-    path = tmp_path / "report.html"
-    path.write_text(render(side_by_side({"this": one, "last week": other}), "Compared"), encoding="utf-8")
-    browser.open(path)
-    browser.run("document.getElementById('expand').click()")
-    assert browser.run(VISIBLE) == ["x", "s", "new"]
-    assert browser.run("[...document.querySelectorAll('#f0 thead th')].map(n => n.textContent)") == [
-        "this",
-        "last week",
-    ]
-    assert browser.run("document.querySelectorAll('#f0 .chart .step.line0').length") > 0
-    assert browser.run("document.querySelectorAll('#f0 .chart .step.line1').length") > 0
     assert browser.complaints == []
 
 
 def test_empty_table_and_no_columns(browser: Browser, tmp_path: Path) -> None:
-    """A table without rows, and one without columns, still make a page."""
+    """A table without rows, one without columns, and a list without data sets still make a page."""
     browser.open(page(tmp_path, {"a": pa.array([], pa.int64()), "s": pa.array([], pa.string())}))
-    browser.run("document.getElementById('expand').click()")
+    browser.run(OPEN_ALL)
     assert browser.run(VISIBLE) == ["a", "s"]
     browser.open(page(tmp_path, {}))
     assert browser.run(VISIBLE) == []
     assert browser.complaints == []
 
 
-def test_data_cannot_end_the_script_element() -> None:
-    """In the page's source the data holds no angle bracket that could close its element."""
-    table = pa.table({NASTY: [NASTY]})
-    statistics = engine("arrow")(MemoryTable("t", table), StatsOptions(), silent)
-    source = render(statistics, NASTY)
-    start = source.index('id="data">') + len('id="data">')
-    assert "<" not in source[start : source.index("</script>", start)]
-    assert source.count("<script") == 2
+def test_a_link_opens_the_page_at_a_feature(browser: Browser, tmp_path: Path) -> None:
+    """The fragment names a feature by its path, so that a message can point at it."""
+    path = page(tmp_path, customers())
+    browser.open(path, fragment="home/zip")
+    assert browser.run("document.querySelector('.open .name b').textContent") == "home \u203a zip"
+    assert browser.run("document.activeElement.textContent") == "home \u203a zip"
+
+
+def test_written_report_is_the_rendered_page(tmp_path: Path) -> None:
+    """The artifact's report is what `render` makes of the same statistics."""
+    shown = statistics({"x": [1, 2]})
+    written = artifact.write(shown, tmp_path, "Title")
+    assert written[artifact.REPORT].read_text(encoding="utf-8") == render(shown, "Title")

@@ -32,20 +32,24 @@ def anomalies_of_dataset(anomalies: anomalies_pb2.Anomalies) -> list[Json]:
 
 
 def anomalies_of_features(anomalies: anomalies_pb2.Anomalies, known: Iterable[Path]) -> dict[Path, list[Json]]:
-    """Returns each feature's anomalies by its path, a reason each, errors first.
+    """Returns each feature's anomalies by its path, a reason each, errors first; features in the statistics' order.
 
     Args:
         anomalies: What validation found.
         known: Paths of the features the statistics have. An anomaly without a path is keyed by its feature's name,
             nested names joined by dots; one that none of these has (a missing column) is its own path.
     """
-    by_name = {".".join(path): path for path in known}
+    places = {path: place for place, path in enumerate(known)}
+    by_name = {".".join(path): path for path in places}
     found: dict[Path, list[Json]] = {}
     for name, info in sorted(anomalies.anomaly_info.items()):
         path = tuple(info.path.step) or by_name.get(name, (name,))
         found.setdefault(path, []).extend(_entries(info))
     order = list(reversed(_SEVERITIES.values()))
-    return {path: sorted(entries, key=lambda entry: order.index(entry["severity"])) for path, entries in found.items()}
+    return {
+        path: sorted(found[path], key=lambda entry: order.index(entry["severity"]))
+        for path in sorted(found, key=lambda path: places.get(path, len(places)))
+    }
 
 
 def drift_of_features(anomalies: anomalies_pb2.Anomalies) -> dict[Path, list[Json]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from kfx.stats import bad_rows
 from kfx.stats.report.anomalies import anomalies_of_dataset, anomalies_of_features, drift_of_features
 from kfx.stats.report.changes import changes, difference
 from kfx.stats.report.findings import Finding, findings
@@ -84,7 +85,8 @@ def _with_anomalies(
 
 
 def _dataset(name: str, dataset: statistics_pb2.DatasetFeatureStatistics) -> dict[str, Json]:
-    return {"name": name, "rows": dataset.num_examples}
+    count, places = bad_rows.noted(dataset)
+    return {"name": name, "rows": dataset.num_examples, "bad_rows": count, "bad_places": places}
 
 
 def shorten(model: dict[str, Json], characters: int) -> None:

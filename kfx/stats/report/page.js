@@ -114,6 +114,10 @@ function anomalies() {
 }
 
 function problems() {
+  const lost = data.datasets.filter((dataset) => dataset.bad_rows);
+  listed("problems", "problem-list", lost, lost.length, (dataset) => el("li", {}, sign(2), el("span", {},
+    el("em", {}, many ? plain(dataset.name) : "The whole data set"), ` lacks ${plural(dataset.bad_rows, "row")} that could not be read`,
+    el("small", {}, ...dataset.bad_places.map((place) => el("span", {}, plain(place)))))));
   const found = data.features.flatMap((feature) => feature.findings.map((one) => ({ feature, one }))).sort((a, b) => b.one[0] - a.one[0] || weight(b.feature) - weight(a.feature));
   listed("problems", "problem-list", found, 8, ({ feature, one: [w, text, at] }) =>
     el("li", {}, sign(w), el("span", {}, link(feature), ` ${plain(text)}${inSets(at)}`)));

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
 
+from kfx.stats import bad_rows
 from kfx.stats.report.anomalies import anomalies_of_dataset, anomalies_of_features
 from kfx.stats.report.findings import findings, percent
 from kfx.stats.report.model import feature_model, feature_path, page_model
@@ -51,7 +52,7 @@ def table(
     if anomalies is not None:
         known = [feature_path(feature) for feature in dataset.features]
         blocks.insert(1, _listed("Anomalies", _anomalies(anomalies, known), width) or ["No anomalies."])
-    blocks.append(_listed("Worth a look", notes, width))
+    blocks += [bad_rows.sentences(dataset), _listed("Worth a look", notes, width)]
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
 

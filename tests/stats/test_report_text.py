@@ -1,0 +1,136 @@
+"""The statistics as text, on terminals of several widths."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from rich.cells import cell_len
+
+from kfx.cli.stats import stats as command
+from kfx.stats import bad_rows
+from kfx.stats.artifact import side_by_side
+from kfx.stats.options import Slice, StatsOptions
+from kfx.stats.report import text
+
+from .pages import customers, found, statistics
+
+
+def widest(printed: str) -> int:
+    """Returns the cells of the longest line."""
+    return max(map(cell_len, printed.splitlines()))
+
+
+@pytest.mark.parametrize("width", [80, 100, 132])
+@pytest.mark.parametrize("columns", [20, 200])
+def test_a_table_fits_its_terminal(width: int, columns: int) -> None:
+    """Wide characters, long names, long values and huge numbers stay within the line, one line a feature."""
+    made = {
+        f"{'長い名前' * 9}{i}" if i % 3 else f"column_number_{i}": (
+            [1e300, -1e-300], ["値" * 99, "b"], [123_456_789_012, -5], [None, None], [0.1, None],
+        )[i % 5]
+        for i in range(columns)
+    }  # fmt: skip
+    (dataset,) = statistics(made).datasets
+    printed = text.table(dataset, width)
+    assert widest(printed) <= width
+    assert len(printed.split("\n\n")[1].splitlines()) == columns + 1
+
+
+def test_numbers_line_up() -> None:
+    """Figures stand right-aligned under their heading, so that columns can be compared by eye."""
+    (dataset,) = statistics({"small": [0.5, 1.5], "large": [10_000, 30_000]}).datasets
+    head, *rows = text.table(dataset, 80).split("\n\n")[1].splitlines()
+    assert [len(row) for row in rows] == [len(head)] * 2
+    assert rows[1].split() == ["large", "integer", "0", "20,000", "10,000", "10,000", "20,000", "30,000"]
+
+
+def test_other_features_are_told_in_words() -> None:
+    """Strings show their distinct and most frequent values, dates their range; an empty string is named."""
+    (dataset,) = statistics({**customers(), "blank": [""] * 400 + ["x"] * 100}).datasets
+    printed = text.table(dataset, 132)
+    assert "3 distinct: team 50 %, free" not in printed
+    assert "2 distinct: (empty) 80 %, x 20 %" in printed
+    assert "2026-01-01 to 2026-01-21 19:00, median 2026-01-11 09:30" in printed
+    assert "no value" in printed
+
+
+def test_control_characters_do_not_reach_the_terminal() -> None:
+    """Escape sequences in names and values are shown as signs, in the table and in what follows it."""
+    (dataset,) = statistics({"a\x1b[31m\n": ["\x1b]0;title\x07"] * 30}).datasets
+    assert not set(text.table(dataset)) & {"\x1b", "\x07", "\r"}
+
+
+def test_worst_notes_come_first_and_long_lists_are_cut() -> None:
+    """Likely faults stand above hints, and at most twenty notes are printed, the others counted."""
+    columns = {f"c{i}": [1, None] for i in range(30)}
+    (dataset,) = statistics({"ids": [f"v{i}" for i in range(2)], **columns}).datasets
+    notes = text.table(dataset).split("\n\n")[-1].splitlines()
+    assert len(notes) == 22
+    assert notes[1].startswith("  !!! ")
+    assert notes[-1] == "  and 40 more; the report has them all"
+
+
+def test_anomalies_and_skipped_rows_are_listed() -> None:
+    """What validation found stands above the table, errors first; skipped rows above what is worth a look."""
+    (dataset,) = statistics(customers()).datasets
+    bad_rows.note(dataset, 1, ["row 3 of a.csv: too long"])
+    blocks = text.table(dataset, 80, found()).split("\n\n")
+    assert blocks[1].splitlines()[:2] == [
+        "Anomalies:",
+        "  !!! plan: Unexpected string values. Not in the schema: team (~10%).",
+    ]
+    assert "  !!  the data set: Low num examples. There are 500 examples, fewer than 1000." in blocks[1]
+    assert "row 3 of a.csv: too long" in blocks[3]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_comparison_puts_the_largest_difference_first(width: int) -> None:
+    """Each feature has one line with its figures in every data set, and the line fits."""
+    one = statistics({"same": [1, 2], "moved": [1, 2], "name": ["値" * 50] * 2})
+    other = statistics({"same": [1, 2], "moved": [7, 8], "name": ["値" * 50] * 2, "new": ["a", "b"]})
+    printed = text.comparison(side_by_side({"this": one, "last": other}), width)
+    rows = [line.split() for line in printed.split("\n\n")[1].splitlines()]
+    assert [row[0] for row in rows] == ["feature", "moved", "new", "same", "name"]
+    assert rows[1][:3] == ["moved", "100", "%"]
+    assert widest(printed) <= width
+
+
+def test_data_sets_that_do_not_fit_are_told() -> None:
+    """More slices than a line holds are counted, not squeezed."""
+    table = {"plan": [f"p{i % 9}" for i in range(90)], "x": list(range(90))}
+    shown = statistics(table, StatsOptions(slice_features=(Slice.parse("plan"),)))
+    printed = text.comparison(shown, 80)
+    assert widest(printed) <= 80
+    assert "7 of them do not fit" in " ".join(printed.split())
+
+
+def test_the_command_prints_as_wide_as_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--format text` honours the terminal's width; with --compare it compares, and JSON holds both."""
+    monkeypatch.setenv("COLUMNS", "80")
+    path = tmp_path / "t.csv"
+    path.write_text("name,number\n" + "".join(f"{'x' * 90},{i}\n" for i in range(9)))
+    assert CliRunner().invoke(command, [str(path), "-o", str(tmp_path / "old")]).exit_code == 0
+    path.write_text("name,number\n" + "".join(f"{'y' * 90},{i}\n" for i in range(9)))
+    printed = CliRunner().invoke(command, [str(path), "--format", "text"])
+    assert printed.exit_code == 0
+    assert widest(printed.stdout) <= 80
+    compare = ["--compare", f"old={tmp_path / 'old'}"]
+    compared = CliRunner().invoke(command, [str(path), "--format", "text", *compare])
+    assert compared.stdout.splitlines()[0] == "this: 9 rows; old: 9 rows"
+    assert compared.stdout.splitlines()[3].startswith("name")
+    document = json.loads(CliRunner().invoke(command, [str(path), "--format", "json", *compare]).stdout)
+    assert [dataset["name"] for dataset in document["datasets"]] == ["this", "old"]
+
+
+def test_statistics_to_compare_with_need_different_names(tmp_path: Path) -> None:
+    """Two of one name, or one called "this", are refused before anything is computed."""
+    path = tmp_path / "t.csv"
+    path.write_text("a\n1\n")
+    assert CliRunner().invoke(command, [str(path), "-o", str(tmp_path / "old")]).exit_code == 0
+    twice = CliRunner().invoke(command, [str(path), *["--compare", f"x={tmp_path / 'old'}"] * 2])
+    assert "named 'x'" in str(twice.exception)
+    this = CliRunner().invoke(command, [str(path), "--format", "text", "--compare", f"this={tmp_path / 'old'}"])
+    assert "'this' names" in str(this.exception)
