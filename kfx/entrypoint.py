@@ -53,7 +53,8 @@ def main(argv: list[str]) -> int:
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except KfxError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        # Lines after the first are indented: that is how a reader of the log tells them from what follows.
+        print(f"{type(error).__name__}: {error}".replace("\n", "\n  "), file=sys.stderr)
         return 1
     return 0
 

@@ -2,7 +2,7 @@
 
 Use it before training. `previous_uri` is a place of your own that stays the same from run to run: the last accepted
 run's statistics are found there and, once this run is accepted, replaced by its own. The first run finds none and
-passes. Thresholds follow both sample sizes, so that small tables do not alarm by chance and large ones not over trifles.
+passes. Thresholds follow both sample sizes, so that small tables do not alarm by chance nor large ones over trifles.
 What stands at an address changes: turn the task's caching off.
 
     compared = compare_statistics(

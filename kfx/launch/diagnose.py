@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import signal
 from pathlib import Path
 
 _TAIL_BYTES = 64 * 1024
 _MOST_LINES = 8
+_MOST_LINES_OF_OURS = 16  # a kfx error says what matters, such as a line for every anomaly
 _TRACEBACK = "Traceback (most recent call last):"
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
@@ -22,7 +24,7 @@ def explain(exit_code: int, log: Path) -> str:
     reason = _signal_reason(exit_code)
     lines = [line for line in _tail(log) if line.strip()]
     error = _exception(lines) or ([] if reason else lines[-3:])
-    text = "\n".join(line.rstrip() for line in error[:_MOST_LINES])
+    text = "\n".join(line.rstrip() for line in error)
     return "\n".join(part for part in (reason, text) if part) or f"exit code {exit_code}, nothing in the log"
 
 
@@ -40,14 +42,18 @@ def _tail(log: Path) -> list[str]:
 
 
 def _exception(lines: list[str]) -> list[str]:
-    """The lines after the last traceback's frames; or a kfx error, which comes without one."""
+    """The lines after the last traceback's frames; or a kfx error, which comes without one, its lines indented."""
     starts = [number for number, line in enumerate(lines) if line.strip().endswith(_TRACEBACK)]
     if not starts:
-        said = [line for line in lines if re.match(r"[A-Z]\w*(Error|Exception): ", line)]
-        return said[-1:]
+        said = [number for number, line in enumerate(lines) if re.match(r"[A-Z]\w*(Error|Exception): ", line)]
+        if not said:
+            return []
+        first, *rest = lines[said[-1] :]
+        own = itertools.takewhile(lambda line: line.startswith(" "), rest)
+        return [first, *own][:_MOST_LINES_OF_OURS]
     after = lines[starts[-1] + 1 :]
     frames = next((number for number, line in enumerate(after) if not line.startswith(" ")), len(after))
-    return after[frames:]
+    return after[frames:][:_MOST_LINES]
 
 
 def _signal_reason(exit_code: int) -> str:

@@ -58,3 +58,13 @@ def test_a_multi_line_exception_is_kept_whole_up_to_a_bound(tmp_path: Path) -> N
     lines = [f"line {number}" for number in range(20)]
     path.write_text("Traceback (most recent call last):\n  f\nValueError: bad\n" + "\n".join(lines))
     assert explain(1, path).splitlines() == ["ValueError: bad", *lines[:7]]
+
+
+def test_a_kfx_error_is_kept_with_its_indented_lines_and_nothing_that_follows(tmp_path: Path) -> None:
+    """What the entrypoint prints of an error of several lines, such as a gate's, is quoted whole, up to a bound."""
+    path = tmp_path / "log.txt"
+    lines = [f"  error    null rate of x{number} 0 % -> 12 %" for number in range(20)]
+    path.write_text("\n".join(["looking", "AnomaliesError: 20 anomalies:", *lines, "later noise"]))
+    assert explain(1, path).splitlines() == ["AnomaliesError: 20 anomalies:", *lines[:15]]
+    path.write_text("\n".join(["looking", "AnomaliesError: 2 anomalies:", *lines[:2], "later noise"]))
+    assert explain(1, path).splitlines() == ["AnomaliesError: 2 anomalies:", *lines[:2]]
