@@ -6,6 +6,8 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,17 @@ def container_engine() -> str:
     except docker.errors.DockerException as error:
         absent(f"no container engine answers ({error})")
     return os.environ.get("KFX_TEST_BASE_IMAGE", "python:3.12-slim-trixie")
+
+
+def loopback_registry() -> str:
+    """Host and port of an OCI registry on loopback: KFX_TEST_REGISTRY, by default 127.0.0.1:5000."""
+    address = os.environ.get("KFX_TEST_REGISTRY", "127.0.0.1:5000")
+    try:
+        with urllib.request.urlopen(f"http://{address}/v2/", timeout=5):
+            pass
+    except (OSError, urllib.error.HTTPError) as error:
+        absent(f"no registry answers at {address} ({error})")
+    return address
 
 
 @pytest.fixture(scope="session")

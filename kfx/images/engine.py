@@ -22,9 +22,11 @@ Report = Callable[[str], None]
 """Takes one line of the program's output."""
 
 # "STEP 3/9: RUN ...", "[2/4] STEP 3/9: ..." (podman), "Step 3/9 : ..." (docker without BuildKit),
-# "#12 [slim 3/9] RUN ..." (BuildKit; it runs steps side by side and names the failed one in its error).
+# "#12 [slim 3/9] RUN ..." (BuildKit).
 _STEP = re.compile(r"^(?:\[\d+/\d+\] )?step \d+/\d+ ?: (.+)$|^#\d+ \[[^\]]+\] ((?!internal\b).+)$", re.IGNORECASE)
-_BUILDKIT_ERROR = re.compile(r"^ERROR: (?:failed to solve: )?(.+)$|^ > \[.*?\] (.+):$")
+# Stages run side by side, so the step begun last need not be the one that failed; BuildKit, and podman and buildah
+# (`building at STEP`), name that one in their errors.
+_FAILED = re.compile(r'^ERROR: (?:failed to solve: )?(.+)$|^ > \[.*?\] (.+):$|building at STEP "(.+?)":')
 _PROBE_TIMEOUT_S = 20
 
 
@@ -97,10 +99,11 @@ class Engine:
             command += ["--secret", secret]
         for image in build.names:
             command += ["--tag", str(image)]
-        steps: list[str] = []
-        code = stream([*command, *build.options, str(build.folder)], lambda line: _watch(line, steps, report))
+        begun: list[str] = []
+        failed: list[str] = []
+        code = stream([*command, *build.options, str(build.folder)], lambda line: _watch(line, begun, failed, report))
         if code:
-            where = f" at the step: {steps[-1]}" if steps else ""
+            where = f" at the step: {(failed or begun)[-1]}" if failed or begun else ""
             raise PermanentError(f"{self.program} build failed with exit code {code}{where}. Its output is above.")
 
     def push(self, name: Reference, report: Report) -> None:
@@ -180,10 +183,11 @@ def stream(command: Sequence[str], report: Report) -> int:
     return run.returncode
 
 
-def _watch(line: str, steps: list[str], report: Report) -> None:
+def _watch(line: str, begun: list[str], failed: list[str], report: Report) -> None:
     report(line)
-    if match := _STEP.match(line) or _BUILDKIT_ERROR.match(line):
-        steps.append(next(group for group in match.groups() if group))
+    for pattern, steps in ((_STEP, begun), (_FAILED, failed)):
+        if match := pattern.search(line):
+            steps.append(next(group for group in match.groups() if group))
 
 
 def _quiet(command: Sequence[str]) -> subprocess.CompletedProcess[str]:

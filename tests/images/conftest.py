@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +14,7 @@ import pytest
 from kfx.images.build import Request
 from kfx.images.engine import Engine, find_engine
 
-from ..conftest import absent
+from ..conftest import loopback_registry
 
 DOCKERFILE = """\
 ARG BASE
@@ -72,14 +70,8 @@ def request_for(folder: Path, container_engine: str) -> Callable[..., Request]:
 
 @pytest.fixture(scope="session")
 def registry() -> str:
-    """Host and port of an OCI registry on loopback: KFX_TEST_REGISTRY, by default 127.0.0.1:5000."""
-    address = os.environ.get("KFX_TEST_REGISTRY", "127.0.0.1:5000")
-    try:
-        with urllib.request.urlopen(f"http://{address}/v2/", timeout=5):
-            pass
-    except (OSError, urllib.error.HTTPError) as error:
-        absent(f"no registry answers at {address} ({error})")
-    return address
+    """Host and port of an OCI registry on loopback."""
+    return loopback_registry()
 
 
 @pytest.fixture

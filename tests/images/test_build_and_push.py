@@ -212,18 +212,36 @@ def test_kfx_build_ends_with_the_codes_of_the_program(request_for: Ask, engine: 
     assert "is not on this machine. Build it: kfx build" in absent.stderr
 
 
-def test_buildkits_failed_step_is_the_one_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """BuildKit runs steps side by side: the last one begun is not the one that failed."""
+BUILDKIT = """\
+#5 [base 1/2] FROM docker.io/library/python:3.12-slim-trixie
+#7 [slim-packages 3/3] RUN kfx-install packages /src/requirements-slim.txt
+#8 [kfx 4/4] RUN kfx-install kfx /src
+#7 ERROR: process did not complete successfully: exit code: 1
+------
+ > [slim-packages 3/3] RUN kfx-install packages /src/requirements-slim.txt:
+ERROR: failed to solve: process "/bin/sh -c kfx-install packages" did not complete successfully
+"""
+PODMAN = """\
+[2/7] STEP 8/8: RUN kfx-install kfx /src
+[3/7] STEP 1/4: FROM 7df61c37 AS slim-packages
+building at STEP "RUN kfx-install kfx /src": while running runtime: exit status 1
+[3/7] STEP 2/4: ARG SOURCE_DATE_EPOCH=0
+"""
+
+
+@pytest.mark.parametrize(
+    ("transcript", "step"),
+    [
+        (BUILDKIT, r'process "/bin/sh -c kfx-install packages" did not complete'),
+        (PODMAN, r"RUN kfx-install kfx /src\. Its output"),
+    ],
+    ids=["buildkit", "podman"],
+)
+def test_the_step_that_failed_is_named_not_the_one_begun_last(
+    transcript: str, step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Engines run stages side by side."""
     (tmp_path / "Dockerfile").write_text("FROM scratch AS slim\n")
-    transcript = (
-        "#5 [base 1/2] FROM docker.io/library/python:3.12-slim-trixie\n"
-        "#7 [slim-packages 3/3] RUN kfx-install packages /src/requirements-slim.txt\n"
-        "#8 [kfx 4/4] RUN kfx-install kfx /src\n"
-        "#7 ERROR: process did not complete successfully: exit code: 1\n"
-        "------\n"
-        " > [slim-packages 3/3] RUN kfx-install packages /src/requirements-slim.txt:\n"
-        'ERROR: failed to solve: process "/bin/sh -c kfx-install packages" did not complete successfully\n'
-    )
     (tmp_path / "transcript").write_text(transcript)
     docker = tmp_path / "docker"
     docker.write_text(
@@ -232,7 +250,5 @@ def test_buildkits_failed_step_is_the_one_named(tmp_path: Path, monkeypatch: pyt
     docker.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 
-    with pytest.raises(
-        PermanentError, match=r'at the step: process "/bin/sh -c kfx-install packages" did not complete'
-    ):
+    with pytest.raises(PermanentError, match=f"at the step: {step}"):
         build(Request(folder=tmp_path, target="slim", tag="localhost/kfx-test:1"), find_engine("docker"), print)

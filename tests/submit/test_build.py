@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +15,7 @@ from google_double import GoogleDouble
 from kfx.cli.main import kfx_
 from kfx.errors import UsageError
 from kfx.images.engine import find_engine
-from tests.conftest import absent
+from tests.conftest import loopback_registry
 
 PIPELINE = """
 from kfp import dsl
@@ -44,12 +41,7 @@ def project(folder: Path, google: GoogleDouble, monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture
 def image(container_engine: str) -> Iterator[str]:
     """A name in the registry on loopback that no image had before; what was built under it is removed."""
-    address = os.environ.get("KFX_TEST_REGISTRY", "127.0.0.1:5000")
-    try:
-        urllib.request.urlopen(f"http://{address}/v2/", timeout=5).close()
-    except (OSError, urllib.error.HTTPError) as error:
-        absent(f"no registry answers at {address} ({error})")
-    folder = f"{address}/kfx-test/{uuid.uuid4().hex}"
+    folder = f"{loopback_registry()}/kfx-test/{uuid.uuid4().hex}"
     yield f"{folder}/kfx:1"
     program = find_engine().program
     listed = subprocess.run(
