@@ -243,6 +243,7 @@ function rankCurve(feature) {
     const anchor = rank === 1 ? "start" : x(rank) > WIDTH - 30 ? "end" : "middle";
     picture.append(svg("text", { x: x(rank), y: tall - 10, "text-anchor": anchor }, rank === 1 ? "rank 1" : count(rank)));
   }
+  if (x(farthest) - x(10 ** Math.floor(Math.log10(farthest))) > 60) picture.append(svg("text", { x: x(farthest), y: tall - 10, "text-anchor": "end" }, count(farthest)));
   for (const { model, at } of shown) {
     picture.append(svg("path", { class: `curve line${colour(at)}`, d: "M" + model.ranks.map(([rank, n]) => `${x(rank).toFixed(1)} ${y(n).toFixed(1)}`).join("L") }));
   }

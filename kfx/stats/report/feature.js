@@ -88,14 +88,20 @@ function captionOf(shown, rows, allDiffer) {
 
 // ---------------------------------------------------------------- what opens
 
-const inSets = (at) => (!many || !at.length ? "" : at.length === data.datasets.length ? (at.length === 2 ? " (in both)" : ` (in all ${at.length})`) : ` (${at.slice(0, 3).map((i) => data.datasets[i].name).join(", ")}${at.length > 3 ? ` and ${at.length - 3} more` : ""})`);
+// A finding is worded for the first data set that has it; the others that have it too are named, or counted.
+function inSets([first, ...rest]) {
+  if (!many || first === undefined) return "";
+  const too = rest.length === 1 ? data.datasets[rest[0]].name : rest.length === data.datasets.length - 1 ? "all others" : `${rest.length} others`;
+  return ` (${plain(data.datasets[first].name + (rest.length ? `; ${too} too` : ""))})`;
+}
 const sentence = ([weight, text, at]) => el("li", {}, sign(weight), el("span", {}, plain(text[0].toUpperCase() + text.slice(1)) + inSets(at)));
 const anomalyLine = ({ severity, short: title, text, types }) =>
   el("li", { class: `anomaly ${severity}` }, sign(severity), el("span", {}, el("b", {}, plain(title || "Anomaly")), text && text !== title ? ` ${plain(text)}` : "", types.length ? el("code", {}, types.join(" ")) : null));
 
 const driftRow = (drift, name) => el("tr", { class: drift.value > drift.threshold ? "over" : "" },
   el("th", { scope: "row" }, name, `${drift.kind === "drift" ? "Drift" : "Skew"}, ${drift.measure}`),
-  el("td", {}, gauge(drift)), el("td", { class: "n" }, number(drift.value)), el("td", { class: "n limit" }, `${drift.value > drift.threshold ? "above" : "of"} ${number(drift.threshold)}`));
+  el("td", {}, gauge(drift)), el("td", { class: "n", title: drift.value }, rounded.format(drift.value)),
+  el("td", { class: "n limit", title: drift.threshold }, `${drift.value > drift.threshold ? "above" : "of"} ${rounded.format(drift.threshold)}`));
 
 function detail(feature) {
   const models = given(feature);

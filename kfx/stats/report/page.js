@@ -50,7 +50,7 @@ function validated(tile) {
   const of = (severity) => found.filter((a) => a.severity === severity).length;
   const errors = of("error"), warnings = of("warning");
   const text = errors ? plural(errors, "error") : warnings ? plural(warnings, "warning") : found.length ? plural(found.length, "note") : "none";
-  return tile("Anomalies", text, errors && warnings ? `and ${plural(warnings, "warning")}` : found.length ? null : "as the schema has it", errors ? "bad" : warnings ? "warn" : "good");
+  return tile("Anomalies", text, errors && warnings ? `and ${plural(warnings, "warning")}` : found.length ? null : "validated", errors ? "bad" : warnings ? "warn" : "good");
 }
 
 function datasets() {

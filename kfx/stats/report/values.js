@@ -32,6 +32,7 @@ const sign = (weight) => el("span", { class: `sign s-${weight}`, role: "img", "a
 
 const whole = new Intl.NumberFormat("en");
 const short = new Intl.NumberFormat("en", { maximumSignificantDigits: 5 });
+const rounded = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 const tiny = new Intl.NumberFormat("en", { maximumSignificantDigits: 4, notation: "scientific" });
 const count = (n) => (Number.isInteger(n) ? whole.format(n) : short.format(n));
 const number = (n) => {
