@@ -59,7 +59,7 @@ class FeatureColumn:
         else:
             self._values = NumericValues(options.of_feature(path), allowance)
         if not isinstance(self._values, NumericValues):
-            _refuse_choice(path, self._type, options)
+            refuse_choice(path, self._type, options)
         self._again = False
 
     def add(self, array: pa.Array, weights: Weights | None = None) -> None:
@@ -120,7 +120,14 @@ class FeatureColumn:
         return [own, *(feature for field in self._fields for feature in field.features())]
 
 
-def _refuse_choice(path: tuple[str, ...], kind: FeatureType, options: StatsOptions) -> None:
+def refuse_choice(path: tuple[str, ...], kind: FeatureType, options: StatsOptions) -> None:
+    """Raises UsageError when a histogram is chosen for a feature that is not numeric.
+
+    Args:
+        path: The feature's column, then the names of fields down to it.
+        kind: Its type.
+        options: Hold the choices.
+    """
     name = ".".join(path)
     if any(choice.feature == name for choice in options.histograms):
         raise UsageError(f"A histogram was chosen for {name!r}, which is {kind}; only numeric features have a choice.")

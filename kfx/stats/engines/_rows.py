@@ -23,7 +23,8 @@ ALL = "All Examples"
 """TFDV's name for the whole table where there are slices; alone it has none."""
 
 _SAMPLE_BLOCK = 1 << 16
-_MOST_SLICES = 1000
+MOST_SLICES = 1000
+"""More data sets than this are a mistake."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +132,9 @@ def _slices(batch: pa.RecordBatch, by: Slice) -> Iterator[tuple[str, npt.NDArray
     coded = [_coded(batch.column(name), wanted) for name, wanted in zip(by.columns, by.values, strict=True)]
     chosen = [[at for at, value in enumerate(values) if value is not None] for values, _ in coded]
     combinations = int(np.prod([len(codes) for codes in chosen]))
-    if combinations > _MOST_SLICES:
+    if combinations > MOST_SLICES:
         raise UsageError(
-            f"Slicing by {', '.join(by.columns)} makes {combinations} slices; {_MOST_SLICES} is the most. "
+            f"Slicing by {', '.join(by.columns)} makes {combinations} slices; {MOST_SLICES} is the most. "
             "Name the values wanted, as in column=value|value."
         )
     for combination in itertools.product(*chosen):
