@@ -5,13 +5,27 @@
 
 The table is split once, each class keeping its share; statistics and training read the same training rows, the test
 rows judge the model. However the run ends, the exit task sends its notifications.
+
+Training waits for two gates. With `schema`, the training rows must conform to it; with `baseline`, a place of your own,
+they must not have drifted from the last accepted run's. Without them both pass.
+
+    kfx schema infer beans.csv -o schema.pbtxt      # once; look it over
+    kfx run sklearn_train -p source=beans.csv -p label=Class -p schema=schema.pbtxt -p baseline=accepted/beans
 """
 
 from typing import Any, Dict, List
 
 from kfp import dsl
 
-from kfx.components import evaluate, notify, statistics_gen, train_sklearn, train_test_split
+from kfx.components import (
+    compare_statistics,
+    evaluate,
+    notify,
+    statistics_gen,
+    train_sklearn,
+    train_test_split,
+    validate_statistics,
+)
 
 
 @dsl.pipeline(name="sklearn-train")
@@ -25,6 +39,9 @@ def sklearn_train(
     exclude_columns: List[str] = [],  # noqa: B006 - kfp reads the default when it compiles
     model_kind: str = "random_forest",
     hyperparameters: Dict[str, Any] = {},  # noqa: B006
+    schema: str = "",
+    baseline: str = "",
+    fail_on: List[str] = ["error"],  # noqa: B006
     notifications: List[Dict[str, Any]] = [{"kind": "console", "when": ["completed", "error", "aborted"]}],  # noqa: B006
 ) -> None:
     """Trains and judges a classifier on a table and tells how it went.
@@ -41,6 +58,11 @@ def sklearn_train(
         exclude_columns: Columns the model must not see, such as an id.
         model_kind: decision_tree, hist_gradient_boosting, logistic_regression or random_forest.
         hyperparameters: Settings of that model by scikit-learn's names.
+        schema: A schema that the training rows must conform to: schema.pbtxt, a path or gs://; empty for none.
+        baseline: Folder that keeps the last accepted run's statistics, a path or gs://, for the training rows to be
+            compared with; the first run fills it. Empty for no comparison.
+        fail_on: What stops the run before it trains: error, warning (both), never, or names of anomaly types and
+            features.
         notifications: Who is told how the run ended: a list of notifications, such as
             {"kind": "slack", "when": ["error"], "secret_params": {"webhook": "env:SLACK_WEBHOOK"}}.
     """
@@ -60,7 +82,15 @@ def sklearn_train(
             seed=seed,
             stratify=label,
         )
-        statistics_gen(dataset=split.outputs["train"])
+        described = statistics_gen(dataset=split.outputs["train"])
+        # What stands at an address may have changed since: neither gate may come from a cache.
+        checked = validate_statistics(
+            statistics=described.outputs["statistics"], schema_uri=schema, fail_on=fail_on
+        ).set_caching_options(False)
+        compared = compare_statistics(
+            statistics=described.outputs["statistics"], previous_uri=baseline, schema_uri=schema, fail_on=fail_on
+        )
+        compared.after(checked).set_caching_options(False)
         trained = train_sklearn(
             train=split.outputs["train"],
             validation=split.outputs["validation"],
@@ -69,5 +99,5 @@ def sklearn_train(
             hyperparameters=hyperparameters,
             exclude_columns=exclude_columns,
             seed=seed,
-        )
+        ).after(compared)
         evaluate(model=trained.outputs["model"], test=split.outputs["test"], label=label)

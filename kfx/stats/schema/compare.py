@@ -27,10 +27,11 @@ MEASURES = ("l_infinity", "jensen_shannon", "normalized_absolute_difference")
 
 WARNINGS: Mapping[str, str] = {
     "SCHEMA_NEW_COLUMN": "warning",
+    "ENUM_TYPE_UNEXPECTED_STRING_VALUES": "warning",
     "COMPARATOR_LOW_NUM_EXAMPLES": "warning",
     "COMPARATOR_HIGH_NUM_EXAMPLES": "warning",
 }
-"""What is worth telling but stops nothing: a column more, and other numbers of rows."""
+"""What is worth telling but stops nothing: a column or a value more, and other numbers of rows."""
 
 
 def compare(
@@ -108,6 +109,7 @@ def _expectation(now: DatasetView, before: DatasetView, terms: _Terms) -> tuple[
         elif view.schema_type == current.schema_type and view.present and current.present:
             if view.counts and current.counts:
                 _expect_values(comparator, view, current, terms)
+                _expect_known(feature, view, current, terms.sensitivity)
             elif _expect_numbers(comparator, view, current, terms.sensitivity):
                 by_cuts.append(path)
     return made, by_cuts
@@ -138,6 +140,18 @@ def _expect_values(
         p = max(view.counts.values()) / m
         chance = thresholds.of_counts(n, m, p, k)
         comparator.normalized_abs_difference.threshold = max(terms.sensitivity.share, chance)
+
+
+def _expect_known(
+    feature: schema_pb2.Feature, view: FeatureView, current: FeatureView, sensitivity: Sensitivity
+) -> None:
+    """Makes the values there were the domain, with the new ones that are too rare to tell."""
+    if current.invalid_utf8 or view.unique is None or view.unique > len(view.counts):
+        return  # not all values are known
+    n, m = sum(current.counts.values()), sum(view.counts.values())
+    enough = max(sensitivity.new_value * n, thresholds.of_new_value(n, m, len(current.counts)))
+    rare = [value for value, count in current.counts.items() if value not in view.counts and count < enough]
+    feature.string_domain.value.extend([*view.counts, *rare])
 
 
 def _expect_numbers(

@@ -14,6 +14,7 @@ from kfx.stats.schema.compare import MEASURES, Kind, compare
 from kfx.stats.schema.findings import Finding, findings
 from kfx.stats.schema.task import NOTHING, metrics, publish
 from kfx.stats.schema.thresholds import Sensitivity
+from kfx.stats.schema.view import names
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
@@ -76,10 +77,17 @@ def compare_task(
     publish(found, lines, anomalies, report, title, shown)
     if len(shown) == 1:
         print("There is nothing to compare with yet: this run passes.")
-    gate.check(lines, found, fail_on, " and ".join(name for name in shown if name != _THIS), anomalies.uri)
+    every = {name for one in shown.values() for name in names(one)}
+    gate.check(
+        lines,
+        fail_on,
+        every,
+        " and ".join(name for name in shown if name != _THIS),
+        f"{anomalies.uri}/{artifact.REPORT}",
+    )
     if previous_uri and store:
         accept(computed, previous_uri)
-    return metrics("drift", lines)
+    return metrics("drift", lines) if len(shown) > 1 else {}
 
 
 def accept(statistics: statistics_pb2.DatasetFeatureStatisticsList, address: str) -> None:

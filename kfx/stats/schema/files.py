@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kfx.errors import UsageError
 from kfx.stats import artifact, place
+from kfx.stats.generate import generate
 from kfx.stats.report import render
 from kfx.stats.schema.findings import Finding, table
 
@@ -73,6 +75,23 @@ def load_statistics(address: str) -> statistics_pb2.DatasetFeatureStatisticsList
         if content is not None:
             return artifact.parse(content, name)
     return None
+
+
+def statistics_of(address: str) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """Reads statistics, or computes those of a table.
+
+    Args:
+        address: A folder or file of statistics, or a table as `kfx stats` takes it.
+
+    Raises:
+        UsageError: There is neither.
+    """
+    is_file = address.endswith((".pb", ".tfrecord"))
+    may_be_folder = Path(address).is_dir() or (address.startswith("gs://") and not glob.has_magic(address))
+    found = load_statistics(address) if is_file or may_be_folder else None
+    if found is None and is_file:
+        raise UsageError(f"There are no statistics at {address!r}.")
+    return generate(address) if found is None else found
 
 
 def write(

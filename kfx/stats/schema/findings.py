@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kfx.stats.schema.reasons import serialized
-from kfx.stats.schema.view import DatasetView, FeatureView, Path, whole
+from kfx.stats.schema.view import DatasetView, FeatureView, Path, serialized, whole
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
@@ -154,6 +153,10 @@ def _nulls(about: _About, _schema: Any) -> str:
     return f"null rate of {about.name} {rate} (the schema allows {allowed})"
 
 
+def _shape(about: _About, _schema: Any) -> str:
+    return f"{about.name} has not the same number of values in every row (some rows have none, or another number)"
+
+
 def _few_present(about: _About, _schema: Any) -> str:
     if about.now is None:
         return ""
@@ -227,6 +230,7 @@ _WORDS: dict[str, Callable[[_About, Any], str]] = {
     "FEATURE_TYPE_NOT_PRESENT": _no_values,
     "FEATURE_TYPE_LOW_FRACTION_PRESENT": _nulls,
     "FEATURE_TYPE_LOW_NUMBER_PRESENT": _few_present,
+    "INVALID_FEATURE_SHAPE": _shape,
     "ENUM_TYPE_UNEXPECTED_STRING_VALUES": _new_values,
     "UNEXPECTED_DATA_TYPE": _type,
     "COMPARATOR_L_INFTY_HIGH": _share,

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
 
 from kfx.errors import PermanentError, UsageError
 from kfx.stats.schema.findings import Finding, table
-
-if TYPE_CHECKING:
-    from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 LEVELS = ("error", "warning", "never")
 
@@ -58,24 +54,21 @@ def _nothing(word: str, types: Collection[str], features: Collection[str]) -> st
     return f"neither {', '.join(LEVELS)} nor an anomaly type nor a feature.{meant}"
 
 
-def check(
-    found: Sequence[Finding], anomalies: anomalies_pb2.Anomalies, fail_on: Sequence[str], what: str, page: str
-) -> None:
+def check(found: Sequence[Finding], fail_on: Sequence[str], features: Collection[str], what: str, page: str) -> None:
     """Stops the run where the findings say so.
 
     Args:
         found: What was found.
-        anomalies: The same as a message, for the names of all features.
         fail_on: As in `failing`.
-        what: What was checked, such as "the schema"; part of the error's first line.
-        page: Where the whole report is.
+        features: As in `failing`.
+        what: What was checked against, such as "the schema"; part of the error's first line.
+        page: Where the whole report is; empty for nowhere.
 
     Raises:
         AnomaliesError: Some of the findings stop the run; the message has a line for each, errors first.
         UsageError: `fail_on` names nothing there is.
     """
-    names = {finding.feature for finding in found} | {feature.name for feature in anomalies.baseline.feature}
-    stopping = failing(found, fail_on, names - {""})
+    stopping = failing(found, fail_on, {*features, *(finding.feature for finding in found if finding.feature)})
     if stopping:
         count = f"{len(stopping)} {'anomaly' if len(stopping) == 1 else 'anomalies'}"
         where = f"\nReport: {page}" if page else ""

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from kfx.errors import UsageError
 from kfx.stats.schema import domains
 from kfx.stats.schema.presence import set_value_counts
-from kfx.stats.schema.reasons import serialized
-from kfx.stats.schema.view import DatasetView, FeatureView, has_weights, whole
+from kfx.stats.schema.view import DatasetView, FeatureView, has_weights, serialized, whole
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2

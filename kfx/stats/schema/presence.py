@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kfx.stats.schema.reasons import Reason, six
-from kfx.stats.schema.view import FeatureView
+from kfx.stats.schema.view import FeatureView, serialized
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import schema_pb2
@@ -65,8 +65,6 @@ def check_environment(
     feature.not_in_environment.extend(kept)
     if not in_environment(feature, environment, defaults):
         feature.in_environment.append(environment)
-    from kfx.stats.schema.reasons import serialized
-
     found = f"New column {serialized(view.path)} found in data but not in the environment {environment} in the schema."
     return [Reason("SCHEMA_NEW_COLUMN", "Column missing in environment", found)]
 

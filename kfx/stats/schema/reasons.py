@@ -6,7 +6,6 @@ reader of TFDV's anomalies finds what he knows.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 MULTIPLE = "Multiple errors"
 
-_PLAIN_STEP = re.compile(r"\([^()]*\)|[^().']+")
 _LEVELS = {"warning": 1, "error": 2}  # AnomalyInfo.Severity
 
 
@@ -91,11 +89,6 @@ def info(
     made.description = " ".join(reason.long for reason in told)
     made.short_description = told[0].short if len(told) == 1 else MULTIPLE
     return made
-
-
-def serialized(path: Path) -> str:
-    """Writes a path as TFDV does: steps joined by dots, and quoted where they hold a dot, bracket or quote."""
-    return ".".join(step if _PLAIN_STEP.fullmatch(step) else "'" + step.replace("'", "''") + "'" for step in path)
 
 
 def six(number: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,12 @@ from kfx.stats.schema import files, gate, tfdv
 from kfx.stats.schema.findings import Finding, findings
 from kfx.stats.schema.infer import MAX_STRING_DOMAIN_SIZE, infer_schema
 from kfx.stats.schema.validate import update_schema, validate
+from kfx.stats.schema.view import names
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
-VALIDATORS = {"kfx": validate, "tfdv": tfdv.validate}
-"""Who validates."""
+_VALIDATORS = {"kfx": validate, "tfdv": tfdv.validate}
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 """No settings."""
@@ -63,6 +63,20 @@ def make_schema(
     schema.metadata.update({"origin": origin, "num_features": len(made.feature)})
 
 
+def validator_named(name: str) -> Callable[..., anomalies_pb2.Anomalies]:
+    """Returns the function that validates.
+
+    Args:
+        name: `kfx`, or `tfdv` for TFDV itself.
+
+    Raises:
+        UsageError: There is no such validator.
+    """
+    if name not in _VALIDATORS:
+        raise UsageError(f"There is no validator {name!r}. Validators: {', '.join(_VALIDATORS)}.")
+    return _VALIDATORS[name]
+
+
 def validate_task(
     statistics: Any,
     schema: Any,
@@ -98,19 +112,20 @@ def validate_task(
     """
     if schema is not None and schema_uri:
         raise UsageError("validate_statistics takes either a schema or a schema_uri, and got both.")
-    if validator not in VALIDATORS:
-        raise UsageError(f"There is no validator {validator!r}. Validators: {', '.join(VALIDATORS)}.")
+    check = validator_named(validator)
     computed = artifact.load(Path(statistics.path))
     address = schema_uri or (schema.path if schema is not None else "")
     expected = files.load_schema(address) if address else infer_schema(computed)
-    found = VALIDATORS[validator](computed, expected, environment=environment, severity_overrides=severity_overrides)
+    found = check(computed, expected, environment=environment, severity_overrides=severity_overrides)
     lines = findings(found, computed)
     title = str(statistics.metadata.get("source") or "statistics")
     publish(found, lines, anomalies, report, title, {title: computed})
     if not address:
         print("No schema was given, so nothing can contradict it. Infer one with schema_gen or kfx schema infer.")
-    gate.check(lines, found, fail_on, "the schema", anomalies.uri)
-    return metrics("schema", lines)
+    gate.check(
+        lines, fail_on, {*names(computed), *(feature.name for feature in expected.feature)}, "the schema", anomalies.uri
+    )
+    return metrics("schema", lines) if address else {}
 
 
 def publish(

@@ -13,6 +13,8 @@ of n and m values, with x = ln(k / CHANCE):
   with x = ln(1 / CHANCE): `(1/n + 1/m) / 4 * (k + 2 sqrt(k x) + 2 x)`. The divergence is at most half the triangular
   discrimination (Topsoe 2000, theorem 5), which for two samples is about `(1/n + 1/m) / 2` times a chi-squared variable
   with a degree of freedom a part; its tail is Laurent and Massart's (2000, lemma 1).
+- Occurrences of a new value, one of k: `x / ln(1 + m/n)`. If the distribution were the same, each of its occurrences
+  would be in the sample of n with probability n / (n + m), and all of them with that to their number's power.
 - Normalised absolute difference of k values, the commonest with share p: `p |n - m| / (n + m)`, which sample sizes
   alone make, plus `sqrt(ln(2 k / CHANCE) / (2 (n + m)))`, Hoeffding's inequality for a sum of n + m variables.
 """
@@ -34,6 +36,9 @@ class Sensitivity:
 
     share: float = 0.05
     """Change of a string value's share (L-infinity): five percentage points."""
+
+    new_value: float = 0.01
+    """Share of a string value that did not occur before: one percent."""
 
     missing: float = 0.02
     """Rise of the share of missing values: two percentage points."""
@@ -82,3 +87,8 @@ def of_counts(n: float, m: float, p: float, k: int = 1) -> float:
         k: Number of different values.
     """
     return min(1.0, p * abs(n - m) / (n + m) + math.sqrt(math.log(2 * k / CHANCE) / (2 * (n + m))))
+
+
+def of_new_value(n: float, m: float, k: int) -> float:
+    """Returns how often one of k values may occur among n by chance if none of m others is it."""
+    return math.log(k / CHANCE) / math.log1p(m / n)

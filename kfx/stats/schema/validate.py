@@ -15,9 +15,9 @@ from kfx.stats.schema import presence
 from kfx.stats.schema.comparators import Against, check_dataset
 from kfx.stats.schema.conform import Surroundings, Verdict, conform
 from kfx.stats.schema.infer import MAX_STRING_DOMAIN_SIZE, add_feature
-from kfx.stats.schema.reasons import Reason, info, serialized, severities
+from kfx.stats.schema.reasons import Reason, info, severities
 from kfx.stats.schema.unchecked import refuse_unchecked
-from kfx.stats.schema.view import DatasetView, FeatureView, Path, has_weights, whole
+from kfx.stats.schema.view import DatasetView, FeatureView, Path, has_weights, serialized, whole
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2

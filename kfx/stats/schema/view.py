@@ -6,6 +6,7 @@ throughout, and string values are those of the rank histogram.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
 Path = tuple[str, ...]
+
+_PLAIN_STEP = re.compile(r"\([^()]*\)|[^().']+")
 
 DEFAULT_SLICE = "All Examples"
 """What TFDV calls the data set of all rows where there are slices."""
@@ -177,6 +180,16 @@ def whole(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> statistics
             return dataset
     names = ", ".join(repr(dataset.name) for dataset in statistics.datasets) or "nothing"
     raise UsageError(f"The statistics hold {names}, and no data set of all rows. Compute them without --slice.")
+
+
+def serialized(path: Path) -> str:
+    """Writes a path as TFDV does: steps joined by dots, and quoted where they hold a dot, bracket or quote."""
+    return ".".join(step if _PLAIN_STEP.fullmatch(step) else "'" + step.replace("'", "''") + "'" for step in path)
+
+
+def names(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> set[str]:
+    """Returns the serialized paths of all features."""
+    return {serialized(feature_path(feature)) for feature in whole(statistics).features}
 
 
 def has_weights(dataset: statistics_pb2.DatasetFeatureStatistics) -> bool:

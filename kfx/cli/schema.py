@@ -1,0 +1,66 @@
+"""`kfx schema infer|update`: schemas of tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kfx.cli._statistics import ADDRESS
+
+
+@click.group()
+def schema() -> None:
+    """Infer a schema from a table or its statistics, or widen one to them."""
+
+
+_OUT = click.option("-o", "--out", "out", default="schema.pbtxt", show_default=True, metavar="FILE",
+                    help="The text proto that TFX and TFDV read; a path or gs://.")  # fmt: skip
+_DOMAIN = click.option("--max-string-domain-size", default=100, show_default=True,
+                       help="Most different values of a string column that become its domain.")  # fmt: skip
+
+
+@schema.command()
+@click.argument("table", type=ADDRESS)
+@_OUT
+@_DOMAIN
+@click.option("--shape/--no-shape", default=True, help="Give a shape to columns with as many values in every row.")
+def infer(table: str, out: str, max_string_domain_size: int, shape: bool) -> None:
+    """Write the schema of TABLE, as TFDV infers it.
+
+    TABLE is a folder or file of statistics (kfx stats), or a table as kfx stats takes it. Look the schema over before
+    you rely on it: it says what is, not what should be.
+    """
+    from kfx.stats.schema.files import save_schema, statistics_of
+    from kfx.stats.schema.infer import infer_schema
+
+    made = infer_schema(statistics_of(table), infer_feature_shape=shape, max_string_domain_size=max_string_domain_size)
+    save_schema(made, out)
+    click.echo(f"{len(made.feature)} features, {len(made.string_domain)} string domains: {out}", err=True)
+
+
+@schema.command()
+@click.argument("current")
+@click.argument("table", type=ADDRESS)
+@click.option("-o", "--out", "out", default="", metavar="FILE", help="Where to. Default: the schema's own place.")
+@click.option("--environment", default="", help="One of the schema's default environments.")
+@_DOMAIN
+def update(current: str, table: str, out: str, environment: str, max_string_domain_size: int) -> None:
+    """Widen the schema CURRENT until TABLE conforms to it, and print what that changed.
+
+    New columns and values are added, bounds moved. A column that is missing or has another type is marked deprecated.
+    """
+    import difflib
+
+    from kfx.stats.schema.files import SCHEMA, load_schema, save_schema, statistics_of
+    from kfx.stats.schema.validate import update_schema
+
+    before = load_schema(current)
+    after = update_schema(
+        before, statistics_of(table), environment=environment, max_string_domain_size=max_string_domain_size
+    )
+    place = out or (f"{current.rstrip('/')}/{SCHEMA}" if Path(current).is_dir() else current)
+    save_schema(after, place)
+    changes = difflib.unified_diff(str(before).splitlines(), str(after).splitlines(), "before", "after", lineterm="")
+    click.echo("\n".join(changes) or "Nothing to change: the table conforms.")
+    click.echo(f"Schema: {place}", err=True)
