@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from kfx.errors import UsageError
+from kfx.gcp import is_loopback
 
 RUNNERS = ("DirectRunner", "DataflowRunner", "FlinkRunner", "SparkRunner", "PortableRunner", "PrismRunner")
 """Runners by Beam's names; case does not matter, nor whether `Runner` is said, as in Beam."""
@@ -212,7 +213,13 @@ class BeamOptions:
             given |= self._dataflow(folder)
         said = [f"--{name}={value}" for name, value in given.items() if value]
         said += [f"--labels={key}={value}" for key, value in self.labels.items()]
-        return [*said, *([] if self.public_ips else ["--no_use_public_ips"]), *self.extra]
+        said += [] if self.public_ips else ["--no_use_public_ips"]
+        return [*said, *self.extra, *self._emulator()]
+
+    def _emulator(self) -> list[str]:
+        """Sends no credentials to a server on this machine; refuses to send them anywhere in the clear."""
+        endpoints = [text.partition("=")[2] for text in self.extra if text.startswith("--dataflow_endpoint=")]
+        return ["--no_auth"] if any(map(is_loopback, endpoints)) else []
 
     def _dataflow(self, folder: str) -> dict[str, Any]:
         # A network's name is looked up in the job's project; one of another project is told by the subnetwork alone.
@@ -305,6 +312,9 @@ def _argument(text: str) -> str:
     name, value = match[1], match[2] or ""
     if name == "runner":
         raise UsageError("The runner is named by beam_runner (--beam-runner), not among Beam's arguments.")
+    if name in {"template_location", "dry_run"}:
+        raise UsageError(f"Beam's {text} starts no job, so there would be no statistics; --dataflow_job_file=gs://... "
+                         "writes the job as well as starting it.")  # fmt: skip
     if name == "direct_running_mode" and value != "in_memory":
         why = {
             "multi_processing": "loses rows without an error (840,000 of 1,000,000 were counted)",

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kfx.errors import UsageError
-from kfx.stats import tfrecord
-from kfx.stats.engines._beam_read import ROWS, Part, ReadPart, ReadTable, all_schemas, in_order, schema_of
+import kfx
+from kfx.errors import PermanentError, UsageError
+from kfx.stats.engines import _beam_files
+from kfx.stats.engines._beam_read import ROWS, Part, Schemas, all_schemas, in_order, read_part, read_table, schema_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,7 +74,7 @@ class Graph:
             # What DirectRunner comes down to. It would first try Prism, a program that Beam downloads when it runs.
             with apache_beam.Pipeline(runner=FnApiRunner(), options=pipeline_options(beam, "")) as pipeline:
                 tokens = pipeline | "Table" >> apache_beam.Create([token], reshuffle=False)
-                self._describe(tokens, folder, apache_beam.FlatMap(ReadTable(self.options)))
+                self._describe(tokens, folder, apache_beam.FlatMap(read_table, options=self.options))
             return read_result(folder)
 
     def start(self, parts: Sequence[Part], beam: BeamOptions, name: str, folder: str) -> Any:
@@ -92,10 +93,11 @@ class Graph:
         schemas = (
             shared | "Schemas" >> apache_beam.Map(schema_of) | "AllSchemas" >> apache_beam.CombineGlobally(all_schemas)
         )
-        written = schemas | "InOrder" >> apache_beam.FlatMap(_serialized_schemas)
-        _ = written | "WriteSchemas" >> _one_file(f"{folder}/schemas")
-        known = apache_beam.pvalue.AsSingleton(schemas)
-        self._describe(shared, folder, apache_beam.FlatMap(ReadPart(self.options), schemas=known))
+        _ = schemas | "WriteSchemas" >> apache_beam.Map(_write_schemas, path=f"{folder}/schemas")
+        reading = apache_beam.FlatMap(
+            read_part, apache_beam.pvalue.AsSingleton(schemas), options=self.options, version=kfx.__version__
+        )
+        self._describe(shared, folder, reading)
         return pipeline.run()
 
     def _describe(self, tables: Any, folder: str, reading: Any) -> None:
@@ -106,9 +108,9 @@ class Graph:
         read = tables | "Read" >> reading.with_output_types(SlicedRecordBatch).with_outputs(ROWS, main="described")
         sliced = bool(self.options.slice_features)
         made = read.described | "Describe" >> GenerateSlicedStatisticsImpl(self.settings, is_slicing_enabled=sliced)
-        _ = made | "Serialize" >> apache_beam.Map(_serialized) | "WriteStatistics" >> _one_file(f"{folder}/statistics")
-        counts = read[ROWS] | "Count" >> apache_beam.CombineGlobally(_sums) | "Json" >> apache_beam.Map(_json)
-        _ = counts | "WriteRows" >> _one_file(f"{folder}/rows")
+        _ = made | "WriteStatistics" >> apache_beam.Map(_write_statistics, path=f"{folder}/statistics")
+        counts = read[ROWS] | "Count" >> apache_beam.CombineGlobally(_sums)
+        _ = counts | "WriteRows" >> apache_beam.Map(_write_counts, path=f"{folder}/rows")
 
 
 def pipeline_options(beam: BeamOptions, name: str) -> Any:
@@ -137,38 +139,36 @@ def read_result(folder: str) -> Result:
     """Reads what a pipeline wrote.
 
     Args:
-        folder: As given to it; of any file system Beam knows.
+        folder: As given to it.
+
+    Raises:
+        PermanentError: Cloud Storage refuses, or the runner says it is done and the files are not there.
+        OSError: The folder cannot be read.
     """
     import pyarrow as pa
-    from apache_beam.io.filesystems import FileSystems
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
-    def records(name: str) -> list[bytes]:
-        with FileSystems.open(f"{folder}/{name}") as file:
-            return list(tfrecord.records(file.read()))
-
-    (statistics,), (rows,) = records("statistics"), records("rows")
-    schemas = records("schemas") if FileSystems.exists(f"{folder}/schemas") else []
+    statistics, rows = (_beam_files.read(f"{folder}/{name}") for name in ("statistics", "rows"))
+    if not statistics or not rows:
+        raise PermanentError(f"The job is done and wrote no statistics to {folder}.")
+    schemas = _beam_files.read(f"{folder}/schemas")
     return Result(
-        statistics_pb2.DatasetFeatureStatisticsList.FromString(statistics),
-        Counted(*json.loads(rows)),
+        statistics_pb2.DatasetFeatureStatisticsList.FromString(statistics[0]),
+        Counted(*json.loads(rows[0])),
         tuple(pa.ipc.read_schema(pa.py_buffer(schema)) for schema in schemas),
     )
 
 
-def _one_file(path: str) -> Any:
-    from apache_beam.io import WriteToTFRecord
-
-    return WriteToTFRecord(path, shard_name_template="", num_shards=1)
+def _write_statistics(statistics: statistics_pb2.DatasetFeatureStatisticsList, path: str) -> None:
+    _beam_files.write(path, [statistics.SerializeToString()])
 
 
-def _serialized(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> bytes:
-    made: bytes = statistics.SerializeToString()
-    return made
+def _write_schemas(schemas: Schemas, path: str) -> None:
+    _beam_files.write(path, [schema.serialize().to_pybytes() for schema in in_order(schemas)])
 
 
-def _serialized_schemas(schemas: Any) -> list[bytes]:
-    return [schema.serialize().to_pybytes() for schema in in_order(schemas)]
+def _write_counts(counts: tuple[int, int], path: str) -> None:
+    _beam_files.write(path, [json.dumps(counts).encode()])
 
 
 def _sums(pairs: Iterable[tuple[int, int]]) -> tuple[int, int]:
@@ -176,7 +176,3 @@ def _sums(pairs: Iterable[tuple[int, int]]) -> tuple[int, int]:
     for one, other in pairs:
         read, described = read + one, described + other
     return read, described
-
-
-def _json(counts: tuple[int, int]) -> bytes:
-    return json.dumps(counts).encode()

@@ -66,7 +66,7 @@ _OPENED: dict[str, _Opened] = {}
 
 @contextmanager
 def opened(table: ColumnarTable, progress: Progress) -> Iterator[str]:
-    """Lets `ReadTable` find a table of this process by the token that is given.
+    """Lets `read_table` find a table of this process by the token that is given.
 
     An error in reading comes out of the block as it was raised: Beam hands on nothing but its traceback's text.
     """
@@ -82,30 +82,24 @@ def opened(table: ColumnarTable, progress: Progress) -> Iterator[str]:
         del _OPENED[token]
 
 
-@dataclass(frozen=True)
-class ReadTable:
-    """Reads a table of this process."""
+def read_table(token: str, options: StatsOptions) -> Iterator[Any]:
+    """Reads a table of this process: yields (data set, rows as TFDV takes them), and the counts.
 
-    options: StatsOptions
-    """What to compute."""
-
-    def __call__(self, token: str) -> Iterator[Any]:
-        """Yields (data set, rows as TFDV takes them), and the counts.
-
-        Args:
-            token: As `opened` gave it.
-        """
-        found = _OPENED[token]
-        try:
-            table, done = found.table, 0
-            for made in _described(table, table.batches(needed(self.options)), self.options):
-                yield made
-                if isinstance(made, tuple) and done < table.num_rows:
-                    done = min(done + _BATCH_ROWS, table.num_rows)
-                    found.progress("rows", done, table.num_rows)
-        except Exception as error:
-            found.error = error
-            raise
+    Args:
+        token: As `opened` gave it.
+        options: What to compute.
+    """
+    found = _OPENED[token]
+    table, done = found.table, 0
+    try:
+        for made in _described(table, table.batches(needed(options)), options):
+            yield made
+            if isinstance(made, tuple) and done < table.num_rows:
+                done = min(done + _BATCH_ROWS, table.num_rows)
+                found.progress("rows", done, table.num_rows)
+    except Exception as error:
+        found.error = error
+        raise
 
 
 def schema_of(part: Part) -> Schemas:
@@ -129,35 +123,27 @@ def in_order(schemas: Schemas) -> list[pa.Schema]:
     return [pa.ipc.read_schema(pa.py_buffer(schema)) for schema in sorted(schemas, key=lambda one: schemas[one])]
 
 
-@dataclass(frozen=True)
-class ReadPart:
-    """Reads a part on a worker."""
+def read_part(part: Part, schemas: Schemas, options: StatsOptions, version: str) -> Iterator[Any]:
+    """Reads a part on a worker: yields (data set, rows as TFDV takes them), and the counts.
 
-    options: StatsOptions
-    """What to compute."""
+    Args:
+        part: What to read.
+        schemas: Those of all parts.
+        options: What to compute.
+        version: kfx where the job was started.
 
-    version: str = kfx.__version__
-    """kfx where the job was started: a worker's own must be the same, or figures may mean other things."""
-
-    def __call__(self, part: Part, schemas: Schemas) -> Iterator[Any]:
-        """Yields (data set, rows as TFDV takes them), and the counts.
-
-        Args:
-            part: What to read.
-            schemas: Those of all parts.
-
-        Raises:
-            PermanentError: The worker's image holds another kfx.
-        """
-        if self.version != kfx.__version__:
-            raise PermanentError(
-                f"The job was started by kfx {self.version}, and its workers have kfx {kfx.__version__}. "
-                "sdk_container_image must be of the same build as the image that starts the job."
-            )
-        source = settled(part.source, in_order(schemas))
-        # A row's fate hangs on its number in its part: parts must not all choose the same numbers.
-        options = replace(self.options, sample_seed=self.options.sample_seed + part.number)
-        yield from _described(source, source.batches(needed(options)), options)
+    Raises:
+        PermanentError: The worker's image holds another kfx, whose figures may mean other things.
+    """
+    if version != kfx.__version__:
+        raise PermanentError(
+            f"The job was started by kfx {version}, and its workers have kfx {kfx.__version__}. "
+            "sdk_container_image must be of the same build as the image that starts the job."
+        )
+    source = settled(part.source, in_order(schemas))
+    # A row's fate hangs on its number in its part: parts must not all choose the same numbers.
+    options = replace(options, sample_seed=options.sample_seed + part.number)
+    yield from _described(source, source.batches(needed(options)), options)
 
 
 def _described(source: Source, batches: Iterator[pa.RecordBatch], options: StatsOptions) -> Iterator[Any]:

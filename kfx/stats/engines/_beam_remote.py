@@ -10,15 +10,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kfx.errors import KfxError, PermanentError, UsageError
+from kfx.stats.engines._beam_files import removed
+from kfx.stats.engines._beam_graph import Graph, Result, read_result
 from kfx.stats.engines._beam_read import Part
+from kfx.stats.extract import extracted
+from kfx.stats.sources import open_source
 from kfx.stats.sources._parts import parts, settled
+from kfx.stats.sources.bq import BigQueryTable
 from kfx.termination import on_terminate
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from kfx.stats.beam import BeamOptions
-    from kfx.stats.engines._beam_graph import Graph, Result
     from kfx.stats.sources import Source
 
 _LOOK_S = 0.5
@@ -50,14 +54,9 @@ def run_remotely(source: Source, graph: Graph, beam: BeamOptions) -> Remote:
         UsageError: Workers cannot read the table.
         PermanentError: The job was refused, failed or was cancelled.
     """
-    from apache_beam.io.filesystems import FileSystems
-
-    from kfx.stats.engines._beam_graph import pipeline_options, read_result
-
     name = beam.unique_name()
     folder = f"{beam.temp_location.rstrip('/')}/{name}"
-    FileSystems.set_options(pipeline_options(beam, name))
-    with _readable(source, beam, folder) as (table, rows), _removed(folder):
+    with _readable(source, beam, folder) as (table, rows), removed(folder):
         numbered = [Part(number, part) for number, part in enumerate(parts(table)[0])]
         stop = threading.Event()
         with on_terminate(stop.set):
@@ -74,10 +73,6 @@ def _readable(source: Source, beam: BeamOptions, folder: str) -> Iterator[tuple[
     """Gives a table of files that workers can read, and its rows where they are known."""
     import pyarrow.fs as pafs
 
-    from kfx.stats.extract import extracted
-    from kfx.stats.sources import open_source
-    from kfx.stats.sources.bq import BigQueryTable
-
     if isinstance(source, BigQueryTable):
         with extracted(source.uri, f"{folder}/table") as shards:
             base = shards.uris[0].rpartition("/")[0]
@@ -90,21 +85,6 @@ def _readable(source: Source, beam: BeamOptions, folder: str) -> Iterator[tuple[
             f"(gcloud storage cp {source.uri} gs://BUCKET/), or take the runner DirectRunner."
         )
     yield source, None
-
-
-@contextlib.contextmanager
-def _removed(folder: str) -> Iterator[None]:
-    """Removes a folder when the block ends, however it ends."""
-    from apache_beam.io.filesystem import BeamIOError
-    from apache_beam.io.filesystems import FileSystems
-
-    try:
-        yield
-    finally:
-        try:
-            FileSystems.delete([f"{folder}/"])
-        except BeamIOError as error:
-            print(f"The job's files at {folder} could not be removed: {error}", file=sys.stderr)
 
 
 def _told(job: Any, beam: BeamOptions, name: str) -> str:
