@@ -3,9 +3,11 @@ r"""From a BigQuery table to a model in Vertex AI's registry, with statistics an
     kfx submit bq_sklearn_train --project P --region R --bucket gs://B --pipeline-root runs \
         --bq-source bq://P.beans.beans --recipients me@example.com
 
-A Vertex dataset is made of the table. Statistics and training then run side by side: the training is a Vertex custom
-job of its own, with its image, machine and split. However the run ends, a mail says so: through your SMTP server, or
-Google's own op (`kfx submit bq_sklearn_train:google_mail`; Vertex only, at most three recipients).
+A Vertex dataset is made of the table, and its statistics. Two gates come before the training: with `schema`, the table
+must conform to it; with `baseline`, a place of your own, it must not have drifted from the last accepted run's. Without
+them both pass. The training is a Vertex custom job of its own, with its image, machine and split. However the run ends,
+a mail says so: through your SMTP server, or Google's own op (`kfx submit bq_sklearn_train:google_mail`; Vertex only, at
+most three recipients).
 
 `python -m kfx.pipelines.bq_sklearn_train FLAGS` is `kfx submit bq_sklearn_train FLAGS`, as the original script was
 called.
@@ -21,7 +23,13 @@ from google_cloud_pipeline_components.v1.dataset import TabularDatasetCreateOp
 from google_cloud_pipeline_components.v1.vertex_notification_email import VertexNotificationEmailOp
 from kfp import dsl
 
-from kfx.components import notify_email, statistics_gen, train_custom_container
+from kfx.components import (
+    compare_statistics,
+    notify_email,
+    statistics_gen,
+    train_custom_container,
+    validate_statistics,
+)
 from kfx.components._image import image
 from kfx.errors import UsageError
 from kfx.images.record import beside
@@ -63,6 +71,9 @@ def _make(with_google_mail: bool) -> Any:
         dataset_display_name: str = "tabular-beans-dataset",
         training_display_name: str = "pipeline-beans-custom-train",
         model_display_name: str = "scikit-beans-model-pipeline",
+        schema: str = "",
+        baseline: str = "",
+        fail_on: List[str] = ["error"],  # noqa: B006
         smtp_host: str = "",
         smtp_port: int = 587,
         smtp_security: str = "starttls",
@@ -94,6 +105,11 @@ def _make(with_google_mail: bool) -> Any:
             dataset_display_name: Name of the Vertex dataset.
             training_display_name: Name of the training.
             model_display_name: Name of the model in the registry.
+            schema: A schema that the table must conform to: schema.pbtxt, gs://; empty for none.
+            baseline: Folder that keeps the last accepted run's statistics, gs://, for the table to be compared with;
+                the first run fills it. Empty for no comparison.
+            fail_on: What stops the run before it trains: error, warning (both), never, or names of anomaly types and
+                columns.
             smtp_host: SMTP server; empty for the variable KFX_SMTP_HOST of the step.
             smtp_port: Its port.
             smtp_security: starttls, tls or none.
@@ -121,8 +137,15 @@ def _make(with_google_mail: bool) -> Any:
             created = TabularDatasetCreateOp(
                 project=project, location=location, display_name=dataset_display_name, bq_source=bq_source
             ).set_caching_options(False)
-            statistics_gen(source=bq_source, title=bq_source).after(created).set_caching_options(False)
-            train_custom_container(
+            described = statistics_gen(source=bq_source, title=bq_source).after(created).set_caching_options(False)
+            checked = validate_statistics(
+                statistics=described.outputs["statistics"], schema_uri=schema, fail_on=fail_on
+            ).set_caching_options(False)
+            compared = compare_statistics(
+                statistics=described.outputs["statistics"], previous_uri=baseline, schema_uri=schema, fail_on=fail_on
+            )
+            compared.after(checked).set_caching_options(False)
+            trained = train_custom_container(
                 dataset=created.outputs["dataset"],
                 container_uri=training_image,
                 project=project,
@@ -139,7 +162,8 @@ def _make(with_google_mail: bool) -> Any:
                 network=network,
                 serving_container_image_uri=serving_image,
                 model_display_name=model_display_name,
-            ).set_caching_options(False)
+            )
+            trained.after(compared).set_caching_options(False)
 
     return bq_sklearn_train
 

@@ -41,15 +41,33 @@ def source(task: dict[str, Any], parameter: str) -> str:
     return str(task["inputs"]["parameters"][parameter]["componentInputParameter"]).removeprefix("pipelinechannel--")
 
 
-def test_statistics_and_training_run_side_by_side_after_the_dataset(compiled: Pipeline) -> None:
-    """Both wait for the dataset and for nothing else."""
+def test_training_waits_for_the_gates_and_they_for_the_statistics(compiled: Pipeline) -> None:
+    """Nothing is trained on a table that the schema or the last accepted run speaks against."""
     inner = tasks(compiled, "comp-exit-handler-1")
     waits = {name: task.get("dependentTasks", []) for name, task in inner.items()}
     assert waits == {
         "tabular-dataset-create": [],
         "statistics-gen": ["tabular-dataset-create"],
-        "train-custom-container": ["tabular-dataset-create"],
+        "validate-statistics": ["statistics-gen"],
+        "compare-statistics": ["statistics-gen", "validate-statistics"],
+        "train-custom-container": ["compare-statistics", "tabular-dataset-create"],
     }
+
+
+def test_the_gates_get_the_schema_and_the_place_of_the_last_accepted_run(compiled: Pipeline) -> None:
+    """Both gates follow the same word and are never answered from a cache."""
+    inner = tasks(compiled, "comp-exit-handler-1")
+    checked, compared = inner["validate-statistics"], inner["compare-statistics"]
+    assert {name: source(checked, name) for name in ("schema_uri", "fail_on")} == {
+        "schema_uri": "schema",
+        "fail_on": "fail_on",
+    }
+    assert {name: source(compared, name) for name in ("previous_uri", "schema_uri", "fail_on")} == {
+        "previous_uri": "baseline",
+        "schema_uri": "schema",
+        "fail_on": "fail_on",
+    }
+    assert not any(task["cachingOptions"] for task in (checked, compared))
 
 
 def test_every_setting_reaches_its_task(compiled: Pipeline) -> None:
