@@ -135,22 +135,6 @@ def test_data_cannot_end_the_script_element() -> None:
     assert source.count("<script") == 2
 
 
-def test_approximate_figures_are_marked_with_their_bound(browser: Browser, tmp_path: Path) -> None:
-    """Only the figures that are approximate carry the sign, and the bound stands below them."""
-    shown = statistics({"x": list(range(100)), "s": [f"v{i % 50}" for i in range(100)]})
-    bounds = ("median and quantiles, by up to 0.3 % of ranks", "distinct values and ranks, by up to 2 %")
-    for feature, bound in zip(shown.datasets[0].features, bounds, strict=True):
-        feature.custom_stats.add(name="approximate", str=bound)
-    browser.open(write_page(tmp_path, shown))
-    browser.run(OPEN_ALL)
-    cells = "[...document.querySelectorAll('#f%d .figures tr')].map(r => [...r.children].map(c => c.textContent))"
-    numbers = dict(browser.run(cells % 0))
-    assert {label for label, figure in numbers.items() if "\u2248" in figure} == {"Median", "10 % below", "90 % below"}
-    assert browser.run("document.querySelector('#f0 .note').textContent").endswith(bounds[0])
-    assert dict(browser.run(cells % 1))["Distinct values"] == "\u2248 50"
-    assert "\u2248" in browser.run("document.querySelector('#f1 .extent').textContent")
-
-
 def test_rows_that_could_not_be_read_are_told(browser: Browser, tmp_path: Path) -> None:
     """Skipped rows are counted in the overview, and their places head what is worth a look."""
     shown = statistics({"x": [1, 2, 3]})

@@ -20,7 +20,7 @@ from kfx.stats.report.model import feature_model, page_model
 from .browser import Browser
 from .pages import OPEN_ALL, VISIBLE, statistics, write_page
 
-NAMES = "[...document.querySelectorAll('#f0 thead th')].map(n => n.textContent)"
+NAMES = "[...document.querySelectorAll('#f0 .figures thead th')].map(n => n.textContent)"
 
 
 def model(values: Any) -> dict[str, Any]:

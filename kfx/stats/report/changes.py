@@ -108,10 +108,12 @@ def _below(model: Model) -> Callable[[float], Bounds]:
     that of the values not above it.
     """
     counted, ranked = (_cumulative(model[kind]) for kind in _HISTOGRAMS)
+    # Of quantiles with infinite edges, the finite ones do not say how many values lie below them.
+    known = (counted,) if model["infinite"] else (counted, ranked)
 
     def bounds(point: float) -> Bounds:
         at_least, at_most = 0.0, 1.0
-        for edges, shares in (counted, ranked):
+        for edges, shares in known:
             at = bisect_left(edges, point)
             is_counted = edges is counted[0] and at < len(edges) - 1 and edges[at] == point
             if at or is_counted:

@@ -51,22 +51,31 @@ function axisLabels(low, high, unit) {
 // The bars of each data set. Where buckets differ in width, between quantiles or between data sets, the area of a bar
 // stands for its values, not its height: `tall` is what a bucket of the reference width would hold.
 function series(shown) {
-  const lists = shown.map(({ model, at }) => ({ model, at, buckets: joined(model[view.buckets] || []) })).filter(({ buckets }) => buckets.length);
+  const kind = kindOf(shown);
+  const lists = shown.map(({ model, at }) => ({ model, at, buckets: joined(model[kind] || []) })).filter(({ buckets }) => buckets.length);
   if (!lists.length) return null;
   const low = Math.min(...lists.map(({ buckets }) => buckets[0][0]));
   const high = Math.max(...lists.map(({ buckets }) => buckets[buckets.length - 1][1]));
-  const byArea = many || view.buckets !== "standard";
+  const byArea = many || kind !== "standard";
   const widths = lists.map(({ buckets }) => (buckets[buckets.length - 1][1] - buckets[0][0]) / buckets.length).filter((width) => width > 0);
   const reference = Math.min(...widths, Infinity);
   for (const list of lists) {
     list.total = list.buckets.reduce((sum, b) => sum + b[2], 0) || 1;
-    const factor = (width) => (!byArea || reference === Infinity ? 1 : width ? Math.min(reference / width, 10) : view.buckets === "standard" ? 1 : 10);
+    const factor = (width) => (!byArea || reference === Infinity ? 1 : width ? Math.min(reference / width, 10) : kind === "standard" ? 1 : 10);
     list.bars = list.buckets.map((b) => ({ low: b[0], high: b[1], count: b[2], tall: (b[2] / (many ? list.total : 1)) * factor(b[1] - b[0]) }));
   }
   const talls = lists.flatMap(({ bars }) => bars.map((bar) => bar.tall)).filter((tall) => tall > 0);
   const floor = byArea ? Math.min(...talls, Infinity) : 1;
-  return { lists, low, high, top: Math.max(...talls, 0), floor: Number.isFinite(floor) ? floor : 1, span: high - low };
+  return { kind, lists, low, high, top: Math.max(...talls, 0), floor: Number.isFinite(floor) ? floor : 1, span: high - low };
 }
+
+// The histogram that is asked for, or the only one there is: a feature need not have both.
+function kindOf(shown) {
+  const has = (kind) => shown.some(({ model }) => model[kind] && model[kind].length);
+  const [other] = ["standard", "quantiles"].filter((kind) => kind !== view.buckets);
+  return has(view.buckets) || !has(other) ? view.buckets : other;
+}
+const drawable = (model) => (model.standard || []).length > 0 || (model.quantiles || []).length > 0;
 
 // Several quantiles may stand at one value: they are one bar.
 function joined(buckets) {
@@ -110,13 +119,13 @@ function histogram(feature) {
   const under = svg("g"), base = box.top + box.tall;
   picture.append(under);
   const { x, ends } = drawSeries(picture, all, box, 2);
-  const labels = view.buckets === "standard" ? levels(all) : [];
+  const labels = all.kind === "standard" ? levels(all) : [];
   for (const level of labels) {
     const y = base - height(level, all.top, all.floor) * box.tall;
     under.append(svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: y, y2: y, class: "grid" }));
     under.append(svg("text", { x: LEFT - 8, y: y + 4, "text-anchor": "end" }, many ? `${short.format(level * 100)} %` : count(level)));
   }
-  if (!labels.length) under.append(svg("text", { x: LEFT - 8, y: box.top + 8, "text-anchor": "end" }, view.buckets === "standard" ? "" : "density"));
+  if (!labels.length) under.append(svg("text", { x: LEFT - 8, y: box.top + 8, "text-anchor": "end" }, all.kind === "standard" ? "" : "density"));
   under.append(svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: base + 0.5, y2: base + 0.5, class: "axis" }));
   let last = -99;
   for (const [at, text] of axisLabels(all.low, all.high, unit)) {
@@ -132,10 +141,13 @@ function histogram(feature) {
   return picture;
 }
 
+// Without infinite values; with them, quantiles at the ends have no edges that could be drawn.
+const bounded = (model) => typeof model.min === "number" && typeof model.max === "number";
+
 // Under the axis: from the lowest to the highest value, the middle 80 % of the values, and the median.
 function strip(picture, model, at, x, y, all) {
   const edges = model.quantiles;
-  if (!edges || edges.length < 5 || !(all.span > 0)) return;
+  if (!edges || edges.length < 5 || !bounded(model) || !(all.span > 0)) return;
   const cut = Math.max(1, Math.round(edges.length / 10));
   const [low, high] = [edges[cut - 1][1], edges[edges.length - cut][0]];
   const line = (from, to, name) => svg("line", { x1: x(from), x2: x(to), y1: y, y2: y, class: `${name} line${colour(at)}` });

@@ -4,11 +4,13 @@
 
 // Label, text of a data set's figure, class of the row, and what the model must have for the row to be shown.
 const roughly = (m, word) => (m.approximate && m.approximate.includes(word) ? "≈ " : "");
-const decile = (m, place) => (m.quantiles && m.quantiles.length === 10 && typeof m.quantiles[place][0] === "number" ? roughly(m, "quantiles") + value(m.quantiles[place][0], m.unit) : "–");
+// The edge below which some tenths of the values lie, where the quantile histogram has it.
+const tenths = (m) => bounded(m) && (m.quantiles || []).length > 0 && m.quantiles.length % 10 === 0;
+const decile = (m, tenth) => (tenths(m) ? roughly(m, "quantiles") + value(m.quantiles[(m.quantiles.length / 10) * tenth][0], m.unit) : "–");
 const NUMERIC = [
   ["Mean", (m) => value(m.mean, m.unit), "gap"], ["Standard deviation", (m) => spread(m.std_dev, m.unit)],
-  ["Minimum", (m) => value(m.min, m.unit), "gap"], ["10 % below", (m) => decile(m, 1), "", "quantiles"],
-  ["Median", (m) => roughly(m, "median") + value(m.median, m.unit)], ["90 % below", (m) => decile(m, 9), "", "quantiles"],
+  ["Minimum", (m) => value(m.min, m.unit), "gap"], ["10 % below", (m) => decile(m, 1), "", "tenths"],
+  ["Median", (m) => roughly(m, "median") + value(m.median, m.unit)], ["90 % below", (m) => decile(m, 9), "", "tenths"],
   ["Maximum", (m) => value(m.max, m.unit)], ["Zeros", (m) => share(m.zeros, m.values), "gap", "counted"],
 ];
 const ODD = [["Not a number", (m) => share(m.nan, m.values), "", "nan"], ["Infinite", (m) => share(m.infinite, m.values), "", "infinite"]];
@@ -17,13 +19,31 @@ const TEXT = [
   ["Not UTF-8", (m) => share(m.invalid, m.values), "", "invalid"],
 ];
 const COMMON = [["Rows", (m) => count(m.rows || 0)], ["Missing", (m) => share(m.missing, m.present + m.missing)]];
+// Figures in which a row counts as much as its weight.
+const weighed = (m, name) => (m.weighted && m.weighted[name] !== undefined ? value(m.weighted[name], m.unit) : "–");
+const WEIGHTED = [
+  ["Missing, weighted", (m) => (m.weighted ? percent(m.weighted.missing / (m.weighted.missing + m.weighted.present || 1)) : "–"), "gap"],
+  ["Mean, weighted", (m) => weighed(m, "mean"), "", "byWeight"],
+  ["Deviation, weighted", (m) => (m.weighted && m.weighted.mean !== undefined ? spread(m.weighted.std_dev, m.unit) : "–"), "", "byWeight"],
+  ["Median, weighted", (m) => weighed(m, "median"), "", "byWeight"],
+  ["Most weight", (m) => (m.weighted && m.weighted.top ? `${plain(m.weighted.top[0])}  (${percent(m.weighted.top[1])})` : "–"), "", "heaviest"],
+];
 const LISTS = [["Values in a row", (m) => (m.lengths ? `${count(m.lengths[0])} to ${count(m.lengths[2])}, mean ${number(m.lengths[1])}` : "–")], ["Values in all", (m) => count(m.values)]];
 
 function rowsOf(feature) {
-  const models = given(feature).map(({ model }) => ({ ...model, counted: !model.unit, quantiles: (model.quantiles || []).length === 10 }));
+  const models = given(feature).map(({ model }) => ({
+    ...model, counted: !model.unit, tenths: tenths(model), byWeight: model.weighted && model.weighted.mean !== undefined, heaviest: model.weighted && model.weighted.top,
+  }));
   const has = (name) => models.some((m) => m[name] !== undefined);
-  return [...COMMON, ...(has("lengths") ? LISTS : []), ...(has("mean") ? NUMERIC : []), ...(has("nan") ? ODD : []), ...(has("unique") ? TEXT : [])]
+  return [...COMMON, ...(has("lengths") ? LISTS : []), ...(has("mean") ? NUMERIC : []), ...(has("nan") ? ODD : []), ...(has("unique") ? TEXT : []), ...(has("weighted") ? WEIGHTED : []), ...custom(models)]
     .filter(([, , , only]) => !only || models.some((m) => m[only]));
+}
+
+// Statistics that others have added under names of their own.
+function custom(models) {
+  const names = [...new Set(models.flatMap((m) => (m.custom || []).map(([name]) => name)))];
+  const own = (m, name) => ((m.custom || []).find(([other]) => other === name) || [])[1];
+  return names.map((name, at) => [plain(name), (m) => (typeof own(m, name) === "string" ? plain(own(m, name)) : number(own(m, name))), at ? "" : "gap"]);
 }
 
 function figures(feature) {
@@ -52,6 +72,19 @@ function alone(all, at) {
   const own = all.lists.filter((list) => list.at === at).map((list) => ({ ...list, at: 0 }));
   drawSeries(picture, { ...all, lists: own }, { left: 0, top: 1, width, tall: tall - 2 }, 1);
   return picture;
+}
+
+// ---------------------------------------------------------------- buckets as numbers
+
+// What the bars stand for, for those who cannot point at them, or want to copy the figures.
+function buckets(feature) {
+  const all = series(given(feature));
+  const rows = all.lists.flatMap(({ bars, model, at, total }) => bars.map((bar) => el("tr", {}, many ? el("td", {}, key(at)) : null,
+    el("td", { class: "n" }, value(bar.low, model.unit)), el("td", { class: "n" }, value(bar.high, model.unit)),
+    el("td", { class: "n" }, count(Math.round(bar.count * 10) / 10)), el("td", { class: "n" }, percent(bar.count / total)))));
+  const head = [many ? el("td") : null, ...["From", "To", "Values", "Share"].map((text) => el("th", { scope: "col", class: "n" }, text))];
+  return el("details", {}, el("summary", {}, "Buckets in numbers"), el("div", { class: "wide" },
+    el("table", { class: "buckets" }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows))));
 }
 
 // ---------------------------------------------------------------- top values
@@ -105,8 +138,8 @@ const driftRow = (drift, name) => el("tr", { class: drift.value > drift.threshol
 
 function detail(feature) {
   const models = given(feature);
-  const numeric = models.some(({ model }) => model.standard && model.standard.length);
-  const left = el("div", { class: "pictures" }, numeric && few ? histogram(feature) : null, topValues(feature), rankCurve(feature));
+  const numeric = models.some(({ model }) => drawable(model));
+  const left = el("div", { class: "pictures" }, ...(numeric && few ? [histogram(feature), buckets(feature)] : []), topValues(feature), rankCurve(feature));
   if (!left.childNodes.length && few) left.append(el("p", { class: "caption" }, models.length ? "There is nothing to draw." : "This feature is not in the data."));
   const found = [...(feature.anomalies || []).map(anomalyLine), ...feature.findings.map(sentence)];
   const drift = (feature.drift || []).map((one) => driftRow(one, null));
@@ -121,7 +154,7 @@ function detail(feature) {
 // Four short texts: what is typical and its note, the extent and its note.
 function summary(m) {
   if (m.mean !== undefined) {
-    return [value(m.mean, m.unit), `± ${spread(m.std_dev, m.unit)}`, `${brief(m.min, m)} – ${brief(m.max, m)}`, `median ${roughly(m, "median")}${value(m.median, m.unit)}`];
+    return [value(m.mean, m.unit), `± ${spread(m.std_dev, m.unit)}`, `${brief(m.min, m)} – ${brief(m.max, m)}`, m.median === null ? null : `median ${roughly(m, "median")}${value(m.median, m.unit)}`];
   }
   if (m.unique) {
     const [text, n] = m.top.length ? m.top[0] : ["", 0];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from kfx.stats import bad_rows
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 _VALUE_CHARACTERS = 160
 _RANKS = 40
+_MOST_CUSTOM = 12
+# Custom statistics that the page tells in another way, or that are there for merging.
+_OWN = re.compile(r"(unit|approximate|quantile_rank_error|num_bad_rows|bad_rows|merge_.*|level_\d+_.*)$")
 
 Json = Any
 
@@ -113,7 +117,9 @@ def feature_model(feature: statistics_pb2.FeatureNameStatistics, rows: int) -> d
     stats = getattr(feature, kind)
     common = stats.common_stats
     custom = {
-        entry.name: entry.num if entry.WhichOneof("val") == "num" else entry.str for entry in feature.custom_stats
+        entry.name: getattr(entry, entry.WhichOneof("val"))
+        for entry in feature.custom_stats
+        if entry.WhichOneof("val") in {"num", "str"}
     }
     model: dict[str, Json] = {
         "type": _type_name(feature, custom),
@@ -124,6 +130,11 @@ def feature_model(feature: statistics_pb2.FeatureNameStatistics, rows: int) -> d
         "values": common.tot_num_values,
         "approximate": custom.get("approximate"),
     }
+    extra = [[name, value] for name, value in custom.items() if not _OWN.match(name)]
+    if extra:
+        model["custom"] = [[name, _shown(value)] for name, value in extra[:_MOST_CUSTOM]]
+    if common.HasField("weighted_common_stats"):
+        model["weighted"] = _weighted(stats, kind)
     if common.max_num_values > 1 or common.min_num_values != common.max_num_values:
         model["lengths"] = [common.min_num_values, _number(common.avg_num_values), common.max_num_values]
     if model["type"] == "boolean" and common.tot_num_values:
@@ -132,6 +143,8 @@ def feature_model(feature: statistics_pb2.FeatureNameStatistics, rows: int) -> d
         model.update(_numeric(stats))
     elif kind == "string_stats":
         model.update(_text(stats))
+    elif kind == "bytes_stats":
+        model.update(unique=stats.unique, length=_number(stats.avg_num_bytes), invalid=0, top=[], ranks=[])
     return model
 
 
@@ -153,18 +166,46 @@ def _numeric(stats: Any) -> dict[str, Json]:
     by_kind = {histogram.type: histogram for histogram in stats.histograms}
     standard = by_kind.get(statistics_pb2.Histogram.STANDARD)
     quantiles = by_kind.get(statistics_pb2.Histogram.QUANTILES)
-    infinite = [bucket for bucket in (standard.buckets if standard else ()) if math.isinf(bucket.low_value)]
+    nan = max((histogram.num_nan for histogram in stats.histograms), default=0)
     model = {
-        "nan": standard.num_nan if standard else 0,
-        "infinite": sum(bucket.sample_count for bucket in infinite),
+        "nan": nan,
+        "infinite": sum(
+            bucket.sample_count for bucket in (standard.buckets if standard else ()) if _is_infinite(bucket)
+        ),
         "standard": _buckets(standard),
         "quantiles": _buckets(quantiles),
     }
-    if standard and standard.buckets:
-        for name in ("mean", "std_dev", "min", "median", "max"):
+    if stats.common_stats.tot_num_values > nan:
+        for name in ("mean", "std_dev", "min", "max"):
             model[name] = _number(getattr(stats, name))
+        # TFDV leaves the median out with the histograms.
+        model["median"] = _number(stats.median) if stats.histograms else None
         model["zeros"] = stats.num_zeros
     return model
+
+
+def _is_infinite(bucket: Any) -> bool:
+    """Says whether a bucket holds infinite values, and no others."""
+    return math.isinf(bucket.low_value) and bucket.low_value == bucket.high_value
+
+
+def _weighted(stats: Any, kind: str) -> dict[str, Json]:
+    """Returns the figures in which a row counts as much as its weight."""
+    common = stats.common_stats.weighted_common_stats
+    weighted: dict[str, Json] = {"present": _number(common.num_non_missing), "missing": _number(common.num_missing)}
+    if kind == "num_stats" and stats.HasField("weighted_numeric_stats"):
+        numbers = stats.weighted_numeric_stats
+        weighted.update({name: _number(getattr(numbers, name)) for name in ("mean", "std_dev", "median")})
+    elif kind == "string_stats" and stats.weighted_string_stats.top_values:
+        heaviest = stats.weighted_string_stats.top_values[0]
+        part = heaviest.frequency / (common.tot_num_values or 1)
+        weighted["top"] = [_clipped(heaviest.value, _VALUE_CHARACTERS), _number(part)]
+    return weighted
+
+
+def _shown(value: float | str) -> Json:
+    """Returns a custom statistic's value."""
+    return _clipped(value, _VALUE_CHARACTERS) if isinstance(value, str) else _number(value)
 
 
 def _boolean(stats: Any) -> dict[str, Json]:

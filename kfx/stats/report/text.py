@@ -27,6 +27,7 @@ _NARROWEST_NAME, _WIDEST_NAME = 12, 40
 _NARROWEST_SIDE = 16
 _ROOMY = 110  # cells of a line that holds numbers of six digits
 _MOST_NOTES = 20
+_NO_FIGURE = "-"
 _DAY_US = 86_400_000_000
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # years 1 to 9999, in days since 1970-01-01: what datetime holds
 
@@ -164,8 +165,8 @@ def _missing(model: Model) -> str:
 
 
 def _moment(value: Any, unit: str) -> str:
-    if isinstance(value, str):
-        return value
+    if value is None or isinstance(value, str):
+        return value or _NO_FIGURE
     days = unit.startswith("days")
     if not unit.endswith("1970-01-01"):
         return f"{value / 1e6:,.6g} s"
@@ -177,8 +178,8 @@ def _moment(value: Any, unit: str) -> str:
 
 def _number(value: Any, digits: int) -> str:
     """Returns a number in a few more cells than its digits."""
-    if isinstance(value, str):
-        return value
+    if value is None or isinstance(value, str):
+        return value or _NO_FIGURE
     if value == int(value) or abs(value) >= 1000:
         whole = f"{round(value):,}"
         return whole if len(whole) <= digits + 4 else f"{value:.{digits - 2}e}".replace("e+0", "e+")
