@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import gzip
 import tempfile
 from collections import Counter
@@ -14,8 +15,9 @@ import pytest
 
 from kfx.errors import UsageError
 from kfx.stats import memory
-from kfx.stats.engines import _columnar
+from kfx.stats.engines import _columnar, engine
 from kfx.stats.engines._budget import OVERHEAD, Budget
+from kfx.stats.engines._numbers import as_numbers, width
 from kfx.stats.engines._numeric import NumericValues
 from kfx.stats.engines._partitions import Partitions, _hashes
 from kfx.stats.engines._sketch import RankSketch
@@ -25,6 +27,7 @@ from kfx.stats.generate import generate, silent
 from kfx.stats.moments import Moments, moments
 from kfx.stats.options import StatsOptions
 from kfx.stats.sources import open_source
+from kfx.stats.sources._memory import MemoryTable
 
 OPTIONS = StatsOptions()
 PLENTY, LITTLE = 1 << 40, 1000
@@ -100,6 +103,23 @@ def test_the_error_reaches_the_proto(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "quantiles" in custom["approximate"].str
     assert 0 < custom["quantile_rank_error"].num < 0.005
     assert approximate.features[1] == exact.features[1]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pa.bool_(), pa.int8(), pa.uint64(), pa.float16(), pa.float32(), pa.decimal128(20, 2),
+     pa.decimal256(60, 2), pa.date32(), pa.date64(), pa.time32("ms"), pa.time64("ns"), pa.timestamp("s"),
+     pa.duration("ms")],
+    ids=str,
+)  # fmt: skip
+def test_a_column_is_given_the_memory_its_numbers_take(kind: pa.DataType) -> None:
+    """No type's values are wider in memory than the budget thinks, which would make its figures approximate."""
+    nothing = False if pa.types.is_boolean(kind) else decimal.Decimal(0) if pa.types.is_decimal(kind) else 0
+    column = pa.array([nothing] * 9, kind)
+    assert as_numbers(column).nbytes <= 9 * width(kind)
+    table = pa.table({"x": column})
+    computed = engine("arrow")(MemoryTable("t", table), OPTIONS, silent)
+    assert "approximate" not in {custom.name for custom in computed.datasets[0].features[0].custom_stats}
 
 
 def test_sketch_stays_within_its_bound() -> None:

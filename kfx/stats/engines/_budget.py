@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kfx.stats.engines._numbers import width
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -101,4 +103,4 @@ def _wanted(kind: pa.DataType, rows: int, beside: int) -> int | None:
 
     if pa.types.is_dictionary(kind) or not (pa.types.is_primitive(kind) or pa.types.is_decimal(kind)):
         return None
-    return _SORTING * rows * (max(int(kind.bit_width), 8) // 8 + beside)
+    return _SORTING * rows * (width(kind) + beside)

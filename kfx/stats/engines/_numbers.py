@@ -39,6 +39,17 @@ def as_numbers(array: pa.Array) -> npt.NDArray[Any]:
     return to_numpy(array)
 
 
+def width(kind: pa.DataType) -> int:
+    """Returns the bytes that `as_numbers` takes for a value of a flat numeric type."""
+    import pyarrow as pa
+
+    if pa.types.is_float16(kind):
+        return 4
+    if pa.types.is_decimal(kind) or pa.types.is_time32(kind):
+        return 8
+    return max(int(kind.bit_width), 8) // 8
+
+
 def unit(kind: pa.DataType) -> str:
     """Says what a number stands for where the proto's type does not; empty where it does."""
     import pyarrow as pa
