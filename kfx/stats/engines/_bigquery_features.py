@@ -19,11 +19,11 @@ from kfx.stats.sources._bigquery_types import arrow_schema
 ROW, ITEM = "kfx_row", "kfx_item"
 """Names of a row, and of an array's items (with a number), in the SQL; no column of anybody's is called that."""
 
-CellKind = Literal["integers", "reals", "words", "lists"]
-CELL_KINDS: tuple[CellKind, ...] = ("integers", "reals", "words", "lists")
+CellKind = Literal["integers", "reals", "words", "octets", "lists"]
+CELL_KINDS: tuple[CellKind, ...] = ("integers", "reals", "words", "octets", "lists")
 
 _CELL_KIND: dict[FeatureType, CellKind] = {"INT": "integers", "FLOAT": "reals", "STRING": "words"}
-# Values as INT64, FLOAT64 or BYTES, as `_numbers.as_numbers` makes them of Arrow's.
+# Values as INT64, FLOAT64, STRING or BYTES, as `_numbers.as_numbers` makes them of Arrow's.
 _AS_CELL = {
     "TIMESTAMP": "UNIX_MICROS({})",
     "DATETIME": "DATETIME_DIFF({}, DATETIME '1970-01-01 00:00:00', MICROSECOND)",
@@ -31,8 +31,7 @@ _AS_CELL = {
     "INTEGER": "{}", "INT64": "{}", "BOOLEAN": "CAST({} AS INT64)", "BOOL": "CAST({} AS INT64)",
     "DATE": "UNIX_DATE({})",
     "FLOAT": "{}", "FLOAT64": "{}", "NUMERIC": "CAST({} AS FLOAT64)", "BIGNUMERIC": "CAST({} AS FLOAT64)",
-    "STRING": "CAST({} AS BYTES)", "BYTES": "{}", "GEOGRAPHY": "CAST(ST_ASTEXT({}) AS BYTES)",
-    "JSON": "CAST(TO_JSON_STRING({}) AS BYTES)",
+    "STRING": "{}", "BYTES": "{}", "GEOGRAPHY": "ST_ASTEXT({})", "JSON": "TO_JSON_STRING({})",
 }  # fmt: skip
 
 
@@ -41,13 +40,13 @@ class Cell:
     """What is read of a feature at one place: one value (or null) for each item of some arrays."""
 
     kind: CellKind
-    """Integers, reals, words (bytes), or the lengths of lists."""
+    """Integers, reals, words (text), octets (bytes), or the lengths of lists."""
 
     arrays: tuple[str, ...]
     """SQL of the arrays that are unnested to get there, outermost first; empty for the rows themselves."""
 
     value: str
-    """SQL of the value: INT64, FLOAT64 or BYTES; for lists INT64, null where the list or struct is missing."""
+    """SQL of the value: INT64, FLOAT64, STRING or BYTES; for lists INT64, null where the list or struct is missing."""
 
     here: str
     """SQL condition: whether the item is there at all; the fields of a missing struct are not."""
@@ -71,9 +70,6 @@ class SqlFeature:
 
     unit: str
     """What a number stands for; empty where the type says it."""
-
-    may_be_invalid: bool
-    """Whether its values can be other than UTF-8: BYTES can, STRING cannot."""
 
     lists: Cell | None
     """Lengths of the lists, or presence of the structs; None for a flat value, which says both itself."""
@@ -114,7 +110,7 @@ def sql_features(what: str, columns: Sequence[Any]) -> list[SqlFeature]:
 
 
 def as_cell(kind: str, value: str) -> str:
-    """Returns the SQL of a scalar as INT64, FLOAT64 or BYTES.
+    """Returns the SQL of a scalar as INT64, FLOAT64, STRING or BYTES.
 
     Args:
         kind: BigQuery's name of the type.
@@ -146,15 +142,15 @@ def _collect(what: str, field: Any, at: _Place, found: list[SqlFeature]) -> None
         at = _Place(at.column, at.parents, f"{ITEM}{len(at.arrays) + 1}", (*at.arrays, at.value))
     own = feature_type(path, kind)
     if own != "STRUCT":
-        values = Cell(_CELL_KIND[own], at.arrays, as_cell(field.field_type, at.value), at.here)
-        is_bytes = field.field_type.upper() == "BYTES"
-        found.append(SqlFeature(len(found), at.column, path, own, unit(kind), is_bytes, lists, values))
+        cell_kind: CellKind = "octets" if field.field_type.upper() == "BYTES" else _CELL_KIND[own]
+        values = Cell(cell_kind, at.arrays, as_cell(field.field_type, at.value), at.here)
+        found.append(SqlFeature(len(found), at.column, path, own, unit(kind), lists, values))
         return
     here = at.here
     if lists is None:
         lists = Cell("lists", at.arrays, f"IF({at.value} IS NULL, NULL, 1)", here)
         here = f"{at.value} IS NOT NULL" if here == "TRUE" else f"{here} AND {at.value} IS NOT NULL"
-    found.append(SqlFeature(len(found), at.column, path, own, "", False, lists, None))
+    found.append(SqlFeature(len(found), at.column, path, own, "", lists, None))
     for inner, value in _fields(field, at.value):
         _collect(what, inner, _Place(at.column, path, value, at.arrays, here), found)
 

@@ -62,7 +62,7 @@ def feature_figures(
     summary = results.one(feature.kind, about) if feature.values is not None else None
     level = _flat(summary, options) if feature.lists is None else _listed(results.all("lists", about), options)
     values: Numbers | Words | None = None
-    if feature.kind == "words":
+    if feature.kind in {"words", "octets"}:
         values = _words(summary, results.all("ranked", about), results.all("heavy", about), options)
     elif feature.kind != "lists":
         values = _numbers(summary, results, about, options.of_feature(feature.path))
@@ -109,8 +109,8 @@ def _words(summary: Any | None, ranked: Sequence[Any], heavy: Sequence[Any], opt
     weighted = options.weight_feature is not None
     if summary is None or not summary["present"]:
         return Words()
-    best = sorted(((row["label"], row["cells"]) for row in ranked), key=_rank, reverse=True)
-    heaviest = sorted(((row["label"], row["weight"]) for row in heavy), key=_rank, reverse=True)
+    best = sorted(((_label(row), row["cells"]) for row in ranked), key=_rank, reverse=True)
+    heaviest = sorted(((_label(row), row["weight"]) for row in heavy), key=_rank, reverse=True)
     return Words(
         count=summary["present"],
         unique=summary["distinct_values"],
@@ -119,6 +119,12 @@ def _words(summary: Any | None, ranked: Sequence[Any], heavy: Sequence[Any], opt
         ranked=tuple(best),
         weighted=tuple(heaviest) if weighted else None,
     )
+
+
+def _label(row: Any) -> bytes:
+    text: str | None = row["words_label"]
+    octets: bytes = row["octets_label"] if text is None else text.encode()
+    return octets
 
 
 def _rank(pair: tuple[bytes, float]) -> tuple[float, bytes]:

@@ -26,13 +26,15 @@ MEAN_SCALE = 2.0**-64
 """Factor of the values whose mean is taken: the sum of the largest doubles is no double, and BigQuery refuses it."""
 
 _NUMBERS: tuple[CellKind, ...] = ("integers", "reals")
+_TEXTS: tuple[CellKind, ...] = ("words", "octets")
 _TYPE = {"integers": "INT64", "reals": "FLOAT64"}
 
 _DESCRIBED = {
     "s": "STRING", "c": "INT64", "cells": "INT64", "present": "INT64", "nan": "INT64", "minus": "INT64",
     "plus": "INT64", "zeros": "INT64", "integers_low": "INT64", "integers_high": "INT64", "reals_low": "FLOAT64",
     "reals_high": "FLOAT64", "mean": "FLOAT64", "integers_hints": "ARRAY<INT64>", "reals_hints": "ARRAY<FLOAT64>",
-    "distinct_values": "INT64", "total_bytes": "INT64", "invalid": "INT64", "label": "BYTES", "length": "INT64",
+    "distinct_values": "INT64", "total_bytes": "INT64", "invalid": "INT64", "words_label": "STRING",
+    "octets_label": "BYTES", "length": "INT64",
     "weight": "FLOAT64", "present_weight": "FLOAT64", "number_weight": "FLOAT64", "weighted_mean": "FLOAT64",
     "bad_weights": "INT64", "moment": "TIMESTAMP",
 }  # fmt: skip
@@ -76,8 +78,8 @@ def description(rows: str, query: Query) -> str:
     """Returns the query that reads everything once.
 
     The rows of its result are told apart by `part`: `rows` (of a data set), `integers` and `reals` (summary of a
-    numeric feature), `words` (summary of a string feature), `ranked` and `heavy` (its values by count and by weight),
-    `lists` (lengths).
+    numeric feature), `words` and `octets` (summary of a string feature), `ranked` and `heavy` (its values by count and
+    by weight), `lists` (lengths).
 
     Args:
         rows: SELECT of the columns that the features, slices and weights need.
@@ -89,9 +91,10 @@ def description(rows: str, query: Query) -> str:
         if kind in tables:
             tables[f"{kind}_summary"] = _number_summary(kind, query)
             parts.append(_number_part(kind, query))
-    if "words" in tables:
-        tables |= _word_tables(query)
-        parts += _word_parts(query)
+    for kind in _TEXTS:
+        if kind in tables:
+            tables |= _text_tables(kind, query)
+            parts += _text_parts(kind, query)
     if "lists" in tables:
         weights = {"weight": "SUM(w)"} if query.weight else {}
         parts.append(
@@ -193,46 +196,47 @@ def _number_part(kind: CellKind, query: Query) -> str:
     )  # fmt: skip
 
 
-def _word_tables(query: Query) -> dict[str, str]:
+def _text_tables(kind: CellKind, query: Query) -> dict[str, str]:
     """Returns the values with their counts, the same under the names they are ranked by, and the most frequent."""
     weight = ", SUM(w) AS w" if query.weight else ""
-    odd = ", ".join(str(feature.number) for feature in query.features if feature.may_be_invalid) or "-1"
-    readable = f"c NOT IN ({odd}) OR IFNULL(CAST(SAFE_CONVERT_BYTES_TO_STRING(v) AS BYTES) = v, FALSE)"
+    counted = f"SELECT s, c, v, COUNT(*) AS n{weight} FROM {kind} GROUP BY s, c, v"
+    readable, as_type = "TRUE", "STRING"
+    if kind == "octets":
+        # Bytes that are no UTF-8 come back as others. MD5 compares text with bytes.
+        readable, as_type = "IFNULL(MD5(SAFE_CONVERT_BYTES_TO_STRING(v)) = MD5(v), FALSE)", "BYTES"
     label = (
-        f"CASE WHEN BYTE_LENGTH(v) > {LONGEST_RANKED} THEN CAST('{TOO_LONG.decode()}' AS BYTES) "
-        f"WHEN readable THEN v ELSE CAST('{NON_UTF8.decode()}' AS BYTES) END"
+        f"CASE WHEN BYTE_LENGTH(v) > {LONGEST_RANKED} THEN CAST('{TOO_LONG.decode()}' AS {as_type}) "
+        f"WHEN readable THEN v ELSE CAST('{NON_UTF8.decode()}' AS {as_type}) END"
     )
-    counted = f"SELECT s, c, v, COUNT(*) AS n{weight} FROM words GROUP BY s, c, v"
-    labels = f"SELECT s, c, n{', w' if query.weight else ''}, {label} AS label FROM words_counted WHERE v IS NOT NULL"
+    weigh = ", w" if query.weight else ""
+    labels = f"SELECT s, c, n{weigh}, {label} AS label FROM {kind}_counted WHERE v IS NOT NULL"
     tables = {
-        "words_counted": f"SELECT *, {readable} AS readable FROM ({counted})",
-        "words_ranked": f"SELECT s, c, label, SUM(n) AS n{weight} FROM ({labels}) GROUP BY s, c, label",
-        "words_best": _best(query, "n"),
+        f"{kind}_counted": f"SELECT s, c, v, n{weigh}, {readable} AS readable FROM ({counted})",
+        f"{kind}_ranked": f"SELECT s, c, label, SUM(n) AS n{weight} FROM ({labels}) GROUP BY s, c, label",
+        f"{kind}_best": _best(kind, query, "n"),
     }
-    return {**tables, "words_heavy": _best(query, "w")} if query.weight else tables
+    return {**tables, f"{kind}_heavy": _best(kind, query, "w")} if query.weight else tables
 
 
-def _best(query: Query, measure: str) -> str:
+def _best(kind: CellKind, query: Query, measure: str) -> str:
     pairs = (
         f"ARRAY_AGG(STRUCT(label AS label, {measure} AS m) ORDER BY {measure} DESC, label DESC LIMIT {query.ranked})"
     )
-    return f"SELECT s, c, {pairs} AS best FROM words_ranked GROUP BY s, c"
+    return f"SELECT s, c, {pairs} AS best FROM {kind}_ranked GROUP BY s, c"
 
 
-def _word_parts(query: Query) -> list[str]:
+def _text_parts(kind: CellKind, query: Query) -> list[str]:
     weights = {"weight": "SUM(w)", "present_weight": "SUM(IF(v IS NULL, 0, w))"} if query.weight else {}
     summary = selected(
-        _DESCRIBED, "words", "words_counted", s="s", c="c", cells="SUM(n)", present="SUM(IF(v IS NULL, 0, n))",
+        _DESCRIBED, kind, f"{kind}_counted", s="s", c="c", cells="SUM(n)", present="SUM(IF(v IS NULL, 0, n))",
         distinct_values="COUNT(v)", total_bytes="SUM(n * BYTE_LENGTH(v))",
         invalid="SUM(IF(v IS NULL OR readable, 0, n))", **weights,
     )  # fmt: skip
-    ranked = selected(
-        _DESCRIBED, "ranked", "words_best, UNNEST(best) AS pair", s="s", c="c", label="pair.label", cells="pair.m"
-    )
-    parts = [f"{summary} GROUP BY s, c", ranked]
+    label = {"s": "s", "c": "c", f"{kind}_label": "pair.label"}
+    parts = [
+        f"{summary} GROUP BY s, c",
+        selected(_DESCRIBED, "ranked", f"{kind}_best, UNNEST(best) AS pair", cells="pair.m", **label),
+    ]
     if query.weight:
-        parts.append(
-            selected(_DESCRIBED, "heavy", "words_heavy, UNNEST(best) AS pair", s="s", c="c", label="pair.label",
-                  weight="pair.m")
-        )  # fmt: skip
+        parts.append(selected(_DESCRIBED, "heavy", f"{kind}_heavy, UNNEST(best) AS pair", weight="pair.m", **label))
     return parts
