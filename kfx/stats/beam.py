@@ -213,6 +213,9 @@ class BeamOptions:
             given |= self._dataflow(folder)
         said = [f"--{name}={value}" for name, value in given.items() if value]
         said += [f"--labels={key}={value}" for key, value in self.labels.items()]
+        if self.is_dataflow:
+            # Else Beam lists this program's packages and stages the list: a second, and a file that looks like a need.
+            said.append("--experiments=disable_logging_submission_environment")
         said += [] if self.public_ips else ["--no_use_public_ips"]
         return [*said, *self.extra, *self._emulator()]
 

@@ -8,6 +8,8 @@ which rows get lost, is refused.
 
 from __future__ import annotations
 
+import logging
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +79,9 @@ def _tfdv_options(options: StatsOptions) -> Any:
         MissingExtraError: TFDV is not installed.
         UsageError: TFDV has no such option.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's notes on this machine's processor
+    # Beam reads annotations to find coders, and notes each that is a string.
+    logging.getLogger("apache_beam.typehints.native_type_compatibility").setLevel(logging.WARNING)
     try:
         import tensorflow_data_validation as tfdv
     except ImportError as error:
