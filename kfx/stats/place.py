@@ -54,7 +54,7 @@ def write(address: str, content: bytes) -> None:
         MissingExtraError: `gs://` without gcsfs.
     """
     if address.startswith("gs://"):
-        with refusals(address):
+        with refusals(address, "write"):
             bucket_files().pipe_file(address, content)
         return
     path = _local(address)

@@ -84,7 +84,8 @@ def _counted(histogram: Any) -> list[tuple[Place, float, float]]:
     """Exact shares at the inner edges of equal-width buckets; none where counts were interpolated (as TFDV does)."""
     counts = [bucket.sample_count for bucket in histogram.buckets]
     total = sum(counts)
-    if not total or any(count != int(count) for count in counts):
+    constant = histogram.buckets[0].low_value == histogram.buckets[-1].high_value if counts else True
+    if constant or not total or any(count != int(count) for count in counts):
         return []
     running, found = 0.0, []
     for bucket in histogram.buckets[:-1]:
@@ -110,8 +111,8 @@ def _closed(known: list[tuple[Place, float, float]]) -> Shares:
     least = dict.fromkeys(places, 0.0)
     most = dict.fromkeys(places, 1.0)
     for place, low, high in known:
-        least[place] = max(least[place], low)
-        most[place] = min(most[place], high)
+        least[place] = max(least[place], min(low, 1.0))
+        most[place] = min(most[place], max(high, 0.0))
     for left, right in itertools.pairwise(places):
         least[right] = max(least[right], least[left])
     for left, right in reversed(list(itertools.pairwise(places))):

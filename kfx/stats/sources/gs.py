@@ -52,8 +52,13 @@ def bucket_files() -> Any:
 
 
 @contextmanager
-def refusals(uri: str) -> Iterator[None]:
-    """Turns what Cloud Storage refuses inside the block into a sentence about the URI, with the way out."""
+def refusals(uri: str, verb: str = "read") -> Iterator[None]:
+    """Turns what Cloud Storage refuses inside the block into a sentence about the URI, with the way out.
+
+    Args:
+        uri: What is read or written.
+        verb: `read` or `write`.
+    """
     from gcsfs.retry import HttpError
     from google.auth.exceptions import GoogleAuthError
 
@@ -61,20 +66,24 @@ def refusals(uri: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         bucket = uri.removeprefix("gs://").split("/", 1)[0]
-        raise UsageError(f"{uri!r} cannot be read: there is no bucket {bucket!r} ({error}).") from error
+        raise UsageError(f"{uri!r} cannot be {_DONE[verb]}: there is no bucket {bucket!r} ({error}).") from error
     except (OSError, HttpError, GoogleAuthError) as error:
-        raise _refusal(uri, error) from error
+        raise _refusal(uri, error, verb) from error
 
 
-def _refusal(uri: str, error: Exception) -> PermanentError:
+_DONE = {"read": "read", "write": "written"}
+_ROLES = {"read": "roles/storage.objectViewer", "write": "roles/storage.objectUser"}
+
+
+def _refusal(uri: str, error: Exception, verb: str) -> PermanentError:
     # gcsfs gives some refusals as HttpError with a code and others as OSError with the server's words only.
     code = str(getattr(error, "code", ""))
     text = str(error)
     if code == "401" or "Invalid Credentials" in text or "Anonymous caller" in text or "RefreshError" in repr(error):
         return PermanentError(f"Cloud Storage takes no credentials for {uri!r}: {text} Sign in: {LOGIN}")
     if code == "403" or text.startswith("Forbidden"):
-        return PermanentError(f"You may not read {uri!r}: it takes roles/storage.objectViewer on the bucket ({text}).")
-    return PermanentError(f"Cloud Storage cannot read {uri!r}: {text}")
+        return PermanentError(f"You may not {verb} {uri!r}: it takes {_ROLES[verb]} on the bucket ({text}).")
+    return PermanentError(f"Cloud Storage cannot {verb} {uri!r}: {text}")
 
 
 def _matches(files: Any, uri: str) -> list[str]:
