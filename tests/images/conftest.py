@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from kfx.errors import UsageError
 from kfx.images.build import Request
-from kfx.images.engine import Engine, find_engine
+from kfx.images.engine import PROGRAMS, Engine, find_engine
 
-from ..conftest import loopback_registry
+from ..conftest import absent, loopback_registry, require_program
 
 DOCKERFILE = """\
 ARG BASE
@@ -32,12 +33,17 @@ RUN echo about to fail && exit 7
 """
 
 
-@pytest.fixture
-def engine(container_engine: str) -> Iterator[Engine]:
-    """The engine on this machine; `container_engine` skips the test where none answers. What a test built goes."""
-    found = find_engine(os.environ.get("KFX_TEST_ENGINE", ""))
+@pytest.fixture(params=PROGRAMS)
+def engine(request: pytest.FixtureRequest, container_engine: str) -> Iterator[Engine]:
+    """Each engine on this machine in turn. What a test built goes."""
+    require_program(request.param)
+    try:
+        found = find_engine(request.param)
+    except UsageError as error:
+        absent(str(error))
     yield found
-    command = [found.program, "images", "--format", "{{.Repository}}:{{.Tag}}"]
+    name = "{{.Name}}:{{.Tag}}" if found.program == "buildah" else "{{.Repository}}:{{.Tag}}"
+    command = [found.program, "images", "--format", name]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     if names := [name for name in listed if re.search(r"/kfx-test(/|:|-sent:)", name)]:
         subprocess.run([found.program, "rmi", "--force", *names], capture_output=True, check=True)

@@ -41,7 +41,7 @@ def test_a_second_build_finds_the_first(request_for: Ask, engine: Engine, name: 
     assert (first.how, second.how, len(lines)) == ("built", "on this machine", said)
     assert first.content == second.content
     assert first.content.tag.startswith(f"{kfx.__version__}-slim-")
-    assert first.size_bytes
+    assert first.size_bytes or engine.program == "buildah"  # which does not tell
     assert build(request_for(tag=name, force=True), engine, lines.append).how == "built"
 
     (request_for().folder / "greeting").write_text("changed")
@@ -60,8 +60,10 @@ def test_labels_say_version_and_revision(request_for: Ask, engine: Engine, name:
 
     build(request_for(tag=name), engine, lines.append)
 
-    asked = [engine.program, "image", "inspect", "--format", "{{json .Config.Labels}}", name]
-    labels = json.loads(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
+    asked = ["inspect", "--type=image"] if engine.program == "buildah" else ["image", "inspect"]
+    done = subprocess.run([engine.program, *asked, name], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    labels = found["OCIv1"]["config"]["Labels"] if engine.program == "buildah" else found[0]["Config"]["Labels"]
     assert labels["org.opencontainers.image.version"] == kfx.__version__
     assert labels["org.opencontainers.image.revision"] == commit
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +37,12 @@ def test_rules_are_dockers(lines: list[str], sent: list[str], left: list[str]) -
     assert [name for name in left if not is_ignored(rules, name)] == []
 
 
+def program(engine: Engine, *arguments: str) -> str:
+    """What the engine prints."""
+    done = subprocess.run([engine.program, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 def test_the_engine_is_sent_the_same_files(tmp_path: Path, engine: Engine, container_engine: str) -> None:
     """An image that copies everything holds exactly what `sent_files` lists."""
     for name in ("kfx/a.py", "kfx/__pycache__/a.pyc", "kfx/deep/b.py", ".env", "kfx/.env.local", "docs/x.md", "run"):
@@ -50,13 +55,16 @@ def test_the_engine_is_sent_the_same_files(tmp_path: Path, engine: Engine, conta
 
     engine.build(Build(tmp_path, tmp_path / "Dockerfile", (name,)), print)
 
-    listed = subprocess.run(
-        [shutil.which(engine.program) or "", "run", "--rm", str(name), "find", "/sent", "-type", "f"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    there = sorted(line.removeprefix("/sent/") for line in listed.stdout.split())
+    # buildah runs commands in working containers only.
+    container = program(engine, "from", str(name)) if engine.program == "buildah" else ""
+    try:
+        listed = program(
+            engine, "run", *([container] if container else ["--rm", str(name)]), "find", "/sent", "-type", "f"
+        )
+    finally:
+        if container:
+            program(engine, "rm", container)
+    there = sorted(line.removeprefix("/sent/") for line in listed.split())
     assert there == sorted(path.relative_to(tmp_path).as_posix() for path in sent_files(tmp_path))
     assert there == ["docs/x.md", "kfx/a.py", "kfx/deep/b.py", "run"]
 
