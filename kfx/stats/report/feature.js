@@ -106,7 +106,7 @@ function topValues(feature) {
       : [el("td", { class: "n" }, count(counts[0])), el("td", { class: "p" }, percent(part(counts[0], 0)))]));
   const head = many ? el("thead", {}, el("tr", {}, el("td"), few ? el("td") : null, ...shown.map(({ at }) => el("th", { scope: "col", class: "p", title: data.datasets[at].name }, few ? key(at) : data.datasets[at].name)))) : null;
   return el("figure", {}, el("figcaption", { class: "caption" }, captionOf(shown, rows, allDiffer)),
-    el("table", { class: `top${many ? (few ? " compared" : " shaded") : ""}` }, head, el("tbody", {}, ...(allDiffer ? rows.slice(0, 5) : rows).map(cells))));
+    el("div", few ? {} : { class: "wide", tabindex: "0", role: "group", "aria-label": `Values of ${nameOf(feature)} by data set` }, el("table", { class: `top${many ? (few ? " compared" : " shaded") : ""}` }, head, el("tbody", {}, ...(allDiffer ? rows.slice(0, 5) : rows).map(cells)))));
 }
 
 function captionOf(shown, rows, allDiffer) {
@@ -183,7 +183,7 @@ function cells(feature) {
   return [
     el("div", { class: "cell" }, ...all.map((s, at) => (s ? line(at, s[0], " ", el("small", {}, s[1] && s[1].replace("most frequent, ", ""))) : line(at, absent.cloneNode(true))))),
     el("div", { class: "cell extent" }, ...all.map((s, at) => (s && s[2] ? line(at, s[2]) : el("span", {}, "\u00a0")))),
-    el("div", { class: "cell miss" }, ...shown.map((m) => el("span", { class: m && m.missing ? "" : "none" }, !m ? "–" : m.missing ? percent(missingPart(m)) : "none"))),
+    el("div", { class: "cell miss" }, ...shown.map((m, at) => el("span", { class: m && m.missing ? "" : "none" }, few ? key(at) : null, !m ? "–" : m.missing ? percent(missingPart(m)) : "none"))),
   ];
 }
 
