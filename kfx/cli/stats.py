@@ -16,7 +16,7 @@ from kfx.errors import UsageError
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
 
-    from kfx.stats.options import OnBadRows
+    from kfx.stats.options import OnBadRows, SampleBy
 
 
 @click.command()
@@ -36,6 +36,12 @@ if TYPE_CHECKING:
                    "settings of kfx.stats.beam, or any pipeline option of Beam's; may be repeated.")  # fmt: skip
 @click.option("--feature", "features", multiple=True, metavar="COLUMN", help="Only this column; may be repeated.")
 @click.option("--sample-rate", type=float, help="Describe this share of the rows, chosen at random.")
+@click.option("--sample-by", type=click.Choice(["auto", "rows", "blocks"]), default="auto", show_default=True,
+              help="What engine bigquery samples: rows, or blocks of a large table, which cost less to read.",
+              )  # fmt: skip
+@click.option("--maximum-bytes-billed", default="", metavar="SIZE",
+              help="Most that all queries of engine bigquery together may be billed for, such as 2TiB. "
+                   "Default: KFX_BIGQUERY_MAX_BYTES, else 100GiB.")  # fmt: skip
 @click.option("--weight", default=None, metavar="COLUMN", help="Numeric column that says how much a row counts.")
 @click.option("--slice", "slices", multiple=True, metavar="COLUMN[=VALUE|VALUE][,COLUMN...]",
               help="Describe the rows of each value (or combination) apart as well; may be repeated.")  # fmt: skip
@@ -69,6 +75,8 @@ def stats(
     beam_options: tuple[str, ...],
     features: tuple[str, ...],
     sample_rate: float | None,
+    sample_by: SampleBy,
+    maximum_bytes_billed: str,
     weight: str | None,
     slices: tuple[str, ...],
     top_values: int,
@@ -92,10 +100,13 @@ def stats(
     from kfx.stats import artifact, bad_rows, beam, memory
     from kfx.stats.generate import chosen_engine, generate
     from kfx.stats.options import HistogramChoice, Slice, StatsOptions
+    from kfx.stats.sources.bq_query import byte_limit
 
     options = StatsOptions(
         feature_allowlist=features or None,
         sample_rate=sample_rate,
+        sample_by=sample_by,
+        maximum_bytes_billed=byte_limit(maximum_bytes_billed) if maximum_bytes_billed else None,
         weight_feature=weight,
         slice_features=tuple(map(Slice.parse, slices)),
         num_top_values=top_values,

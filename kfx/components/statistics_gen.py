@@ -58,6 +58,8 @@ def statistics_gen(
     labels: Dict[str, str] = {},  # noqa: B006
     sdk_container_image: str = "",
     encryption_key: str = "",
+    sample_by: str = "auto",
+    maximum_bytes_billed: str = "",
 ) -> None:
     """Computes dataset statistics and a report. Give either `source` or `dataset`.
 
@@ -99,6 +101,10 @@ def statistics_gen(
         sdk_container_image: Image the workers run in, kfx's target `dataflow`; empty for BASE_KFX_DATAFLOW_IMAGE, read
             when the pipeline is compiled.
         encryption_key: Cloud KMS key of what the Dataflow job keeps on the way.
+        sample_by: What engine `bigquery` samples: `rows`, `blocks` of a table, which cost less to read, or `auto`:
+            blocks of a table of 20 GiB or more.
+        maximum_bytes_billed: Most that all queries of engine `bigquery` together may be billed for, such as `2TiB`;
+            empty for KFX_BIGQUERY_MAX_BYTES, else 100 GiB.
         statistics: Folder with stats.tfrecord, stats.pb, report.html and metrics.json.
         report: The report, one self-contained HTML page.
         metrics: Rows, rows skipped, features, share of missing cells, empty and constant features.
@@ -111,10 +117,10 @@ def statistics_gen(
     beam |= {"max_num_workers": max_num_workers, "autoscaling": autoscaling, "disk_size_gb": disk_size_gb}
     beam |= {"public_ips": public_ips, "sdk_container_image": sdk_container_image, "extra": beam_options}
     beam |= {"runner": beam_runner, "encryption_key": encryption_key}
-    figures = describe(
+    for name, figure in describe(
         source, dataset, statistics, report, features=features, slices=slices, weight_feature=weight_feature,
         sample_rate=sample_rate, title=title, memory_limit=memory_limit, histograms=histograms,
         slice_sqls=slice_sqls, on_bad_rows=on_bad_rows, delimiter=delimiter, engine=engine, beam=beam,
-    )  # fmt: skip
-    for name, figure in figures.items():
+        sample_by=sample_by, maximum_bytes_billed=maximum_bytes_billed,
+    ).items():  # fmt: skip
         metrics.log_metric(name, figure)

@@ -14,7 +14,8 @@ from kfx.stats import artifact, bad_rows, memory
 from kfx.stats.beam import BeamOptions
 from kfx.stats.engines import DEFAULT
 from kfx.stats.generate import chosen_engine, generate
-from kfx.stats.options import HistogramChoice, OnBadRows, Slice, StatsOptions
+from kfx.stats.options import HistogramChoice, OnBadRows, SampleBy, Slice, StatsOptions
+from kfx.stats.sources.bq_query import byte_limit
 
 
 def describe(
@@ -35,6 +36,8 @@ def describe(
     delimiter: str = "",
     engine: str = DEFAULT,
     beam: Mapping[str, Any] = MappingProxyType({}),
+    sample_by: str = "auto",
+    maximum_bytes_billed: str = "",
 ) -> dict[str, int | float]:
     """Computes a table's statistics and writes the component's artifacts.
 
@@ -55,6 +58,8 @@ def describe(
         delimiter: What stands between two cells of a text file; empty for what its name says.
         engine: A module of `kfx.stats.engines`, or `auto`: tfdv where Beam runs elsewhere, else the default.
         beam: Settings of `kfx.stats.beam.BeamOptions`.
+        sample_by: `auto`, `rows` or `blocks`, for the engine bigquery.
+        maximum_bytes_billed: Such as 2TiB, for all queries of the engine bigquery; empty for its default.
 
     Returns:
         The metrics of `kfx.stats.artifact.metrics`.
@@ -80,6 +85,8 @@ def describe(
         on_bad_rows=cast("OnBadRows", on_bad_rows),  # StatsOptions checks it
         delimiter=delimiter,
         beam=runs,
+        sample_by=cast("SampleBy", sample_by),
+        maximum_bytes_billed=byte_limit(maximum_bytes_billed) if maximum_bytes_billed else None,
     )
     computed = generate(uri, options, engine_name=chosen)
     for line in bad_rows.sentences(computed.datasets[0]):
