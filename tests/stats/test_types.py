@@ -1,0 +1,129 @@
+"""Types and shapes that are easy to get wrong: full integer ranges, zones, views, odd names, very wide tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from kfx.stats.generate import generate
+
+from .tables import FEW, buckets, describe, one, parquet, type_name
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32, 64])
+@pytest.mark.parametrize("signed", [True, False])
+def test_whole_ranges_of_integers(bits: int, signed: bool) -> None:
+    """The smallest and largest value of every width are told apart and fall into the outermost buckets."""
+    lowest, highest = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    kind = getattr(pa, f"{'' if signed else 'u'}int{bits}")()
+    feature = one(pa.array([lowest, highest, highest, None], kind))
+    stats = feature.num_stats
+    assert (stats.min, stats.max, stats.median) == (float(lowest), float(highest), float(highest))
+    assert stats.mean == pytest.approx((lowest + 2 * highest) / 3)
+    assert [count for _, _, count in buckets(feature, "STANDARD")] == [1, 0, 2]
+
+
+def test_unsigned_values_above_the_signed_range(tmp_path: Path) -> None:
+    """Values of 2^63 and more stay positive, through Parquet too."""
+    values = [2**63, 2**64 - 1, 2**63 + 2**62]
+    (dataset,) = generate(parquet(tmp_path / "t.parquet", {"x": pa.array(values, pa.uint64())}), FEW).datasets
+    stats = dataset.features[0].num_stats
+    assert (stats.min, stats.median, stats.max) == (2.0**63, 2.0**63 + 2.0**62, 2.0**64)
+    assert stats.mean == pytest.approx(sum(values) / 3)
+
+
+def test_half_floats_keep_their_odd_values() -> None:
+    """Half floats hold NaN, infinities and their smallest and largest numbers."""
+    feature = one(pa.array([float("nan"), float("inf"), 65504.0, 6e-8, 0.0], pa.float16()))
+    assert (feature.num_stats.histograms[0].num_nan, feature.num_stats.num_zeros) == (1, 1)
+    assert buckets(feature, "STANDARD")[-1] == (float("inf"), float("inf"), 1)
+    assert buckets(feature, "STANDARD")[-2][1] == 65504
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "+05:30"])
+def test_a_zone_changes_no_moment(zone: str) -> None:
+    """A timestamp is the moment since 1970 in UTC, whatever zone it is shown in."""
+    moment = dt.datetime(2026, 7, 1, 12, tzinfo=dt.timezone.utc)
+    feature = one(pa.array([moment], pa.timestamp("ms", zone)))
+    assert (type_name(feature), feature.num_stats.min) == ("INT", moment.timestamp() * 1e6)
+    assert [(c.name, c.str) for c in feature.custom_stats] == [("unit", "microseconds since 1970-01-01")]
+
+
+@pytest.mark.parametrize("kind", [pa.decimal128(38, 18), pa.decimal256(76, 18)])
+def test_wide_decimals(kind: pa.DataType) -> None:
+    """Decimals are doubles, of both widths, to a double's precision."""
+    values = [decimal.Decimal("12345678901234567890.123456789012345678"), decimal.Decimal("-0.5"), None]
+    feature = one(pa.array(values, kind))
+    assert type_name(feature) == "FLOAT"
+    assert (feature.num_stats.min, feature.num_stats.common_stats.num_missing) == (-0.5, 1)
+    assert feature.num_stats.max == pytest.approx(12345678901234567890.1, rel=1e-15)
+
+
+WORDS = ["a", "b", None, "a", "é"]
+TEXTS = {
+    "string": pa.array(WORDS),
+    "large_string": pa.array(WORDS, pa.large_string()),
+    "string_view": pa.array(WORDS, pa.string_view()),
+    "dictionary": pa.array(WORDS).dictionary_encode(),
+    "large_dictionary": pa.array(WORDS, pa.large_string()).dictionary_encode(),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_text_is_text_however_it_is_stored(tmp_path: Path, name: str) -> None:
+    """Strings, large strings, views and dictionaries give the same feature, in memory and from Parquet."""
+    expected = one(TEXTS["string"])
+    assert one(TEXTS[name]) == expected
+    (dataset,) = generate(parquet(tmp_path / "t.parquet", {"x": TEXTS[name]}), FEW).datasets
+    assert dataset.features[0] == expected
+
+
+def test_views_inside_structs_and_lists() -> None:
+    """Views that Arrow cannot filter or take where they are nested are read all the same."""
+    rows = [{"v": "a"}, None, {"v": None}]
+    found = describe({
+        "s": pa.array(rows, pa.struct([("v", pa.string_view())])),
+        "l": pa.array([["a", None], None, []], pa.list_(pa.binary_view())),
+        "m": pa.array([[("k", "v")], None, []], pa.map_(pa.string_view(), pa.string_view())),
+    })  # fmt: skip
+    assert found[("s", "v")].string_stats.common_stats.num_missing == 1
+    assert found[("l",)].string_stats.top_values[0].value == "a"
+    assert found[("m", "value")].string_stats.unique == 1
+
+
+ODD_NAMES = ["", " ", "a.b", "a,b", 'quo"te', "line\nbreak", "é", "\U0001f600", "__proto__", "<script>", "a" * 300, "0"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_odd_column_names_are_kept(tmp_path: Path, suffix: str) -> None:
+    """Any text is a column's name, the empty one included, and features stand in the table's order."""
+    path = tmp_path / f"t.{suffix}"
+    if suffix == "parquet":
+        pq.write_table(pa.Table.from_arrays([pa.array([1])] * len(ODD_NAMES), names=ODD_NAMES), path)
+    else:
+        quoted = (name.replace('"', '""') for name in ODD_NAMES)
+        path.write_text(",".join(f'"{name}"' for name in quoted) + "\n" + ",".join("1" for _ in ODD_NAMES) + "\n")
+    (dataset,) = generate(str(path)).datasets
+    assert [list(feature.path.step) for feature in dataset.features] == [[name] for name in ODD_NAMES]
+    assert all(feature.num_stats.mean == 1 for feature in dataset.features)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_five_thousand_columns(tmp_path: Path, suffix: str) -> None:
+    """Every one of 5,000 columns has its figures, in order."""
+    count, path = 5000, tmp_path / f"t.{suffix}"
+    if suffix == "parquet":
+        pq.write_table(pa.table({f"c{at}": [at, at + 2] for at in range(count)}), path)
+    else:
+        lines = [
+            ",".join(f"c{at}" for at in range(count)),
+            *(",".join(str(at + by) for at in range(count)) for by in (0, 2)),
+        ]
+        path.write_text("\n".join(lines))
+    (dataset,) = generate(str(path)).datasets
+    assert [(f.path.step[0], f.num_stats.mean) for f in dataset.features] == [(f"c{at}", at + 1) for at in range(count)]
