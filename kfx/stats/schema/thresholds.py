@@ -44,7 +44,7 @@ class Sensitivity:
     """Rise of the share of missing values: two percentage points."""
 
     divergence: float = 0.01
-    """Jensen-Shannon divergence, in bits: a mean that moves by about 0.3 standard deviations."""
+    """Jensen-Shannon divergence, in bits: a mean that moves by about 0.4 standard deviations."""
 
     rows: float = 2.0
     """Factor by which the number of rows may grow or shrink."""
