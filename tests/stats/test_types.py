@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from kfx.stats.generate import generate
+from kfx.stats.report.findings import findings
+from kfx.stats.report.model import feature_model
 
 from .tables import FEW, buckets, describe, one, parquet, type_name
 
@@ -127,3 +129,21 @@ def test_five_thousand_columns(tmp_path: Path, suffix: str) -> None:
         path.write_text("\n".join(lines))
     (dataset,) = generate(str(path)).datasets
     assert [(f.path.step[0], f.num_stats.mean) for f in dataset.features] == [(f"c{at}", at + 1) for at in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        (["1", "2.5", "NA", "-3e2", "NA", "7"], ["looks like a number but for 2 values 'NA'"]),
+        (["1", "2", "null", "3", "n/a"], ["looks like a number but for 1 value 'null', 1 value 'n/a'"]),
+        (["1", "2", "3"], []),
+        (["red", "blue", "1"], []),
+        (["2026-01-01", "2026-01-02", "NA"], []),
+    ],
+)
+def test_a_column_of_numbers_and_a_few_words_is_pointed_at(tmp_path: Path, cells: list[str], says: list[str]) -> None:
+    """As in TFDV one word makes a column text; what keeps it from being numbers is said for a person to see."""
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{cell},\n" for cell in cells))
+    (dataset,) = generate(str(tmp_path / "t.csv")).datasets
+    found = findings(feature_model(dataset.features[0], dataset.num_examples))
+    assert [finding.text for finding in found if finding.kind == "words"] == [f"is text, and {what}" for what in says]

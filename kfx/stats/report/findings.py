@@ -99,6 +99,9 @@ def _text(model: dict[str, Any]) -> Iterator[Finding]:
     if model["unique"] == 1:
         yield Finding("constant", 2, "has one value only")
         return
+    if model.get("words"):
+        values = ", ".join(f"{_counted(count, 'value')} {value!r}" for value, count in model["words"])
+        yield Finding("words", 2, f"is text, and looks like a number but for {values}")
     if model["unique"] == model["values"] > FEW_VALUES:
         yield Finding("distinct", 1, "is different in every row, like an identifier")
     elif model["top"] and model["top"][0][1] / max(model["values"], 1) >= DOMINANT:

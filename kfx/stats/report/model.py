@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 _VALUE_CHARACTERS = 160
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_MOST_WORDS = 3
 _RANKS = 40
 _MOST_CUSTOM = 12
 # Custom statistics that the page tells in another way, or that are there for merging.
@@ -226,7 +228,17 @@ def _text(stats: Any) -> dict[str, Json]:
         "invalid": stats.invalid_utf8_count,
         "top": [[_clipped(top.value, _VALUE_CHARACTERS), top.frequency] for top in stats.top_values],
         "ranks": [[rank, buckets[rank - 1].sample_count] for rank in shown if rank <= len(buckets)],
+        "words": _words_among_numbers([(bucket.label, bucket.sample_count) for bucket in buckets]),
     }
+
+
+def _words_among_numbers(ranked: list[tuple[str, float]]) -> list[list[Json]]:
+    """Returns the few values for which a column of numbers is text, with their counts; nothing for other text."""
+    words = [(label, count) for label, count in ranked if not _NUMBER.fullmatch(label)]
+    numbers = len(ranked) - len(words)
+    if not 0 < len(words) <= _MOST_WORDS or numbers <= len(words):
+        return []
+    return [[_clipped(label, _VALUE_CHARACTERS), int(count)] for label, count in words]
 
 
 def _buckets(histogram: Any) -> list[list[float]]:
