@@ -161,7 +161,8 @@ def test_a_screen_reader_gets_names(browser: Browser, tmp_path: Path) -> None:
     ]
     assert [role for role, name in named if role in spoken and not name] == []
     assert ("image", "likely a fault") in named
-    assert [name for role, name in named if role == "heading"][-3:] == ["home \u203a city", "home \u203a zip", "phone"]
+    headings = {name for role, name in named if role == "heading"}
+    assert headings >= {"Customers", "Anomalies", "Worth a look", "Features", "age", "home \u203a zip", "phone"}
     charts = [name for role, name in named if role == "image" and name.startswith("Histogram of age")]
     assert charts == ["Histogram of age. 18 to 87, fullest 18 to 24.9 with 11.2 % of values"]
 

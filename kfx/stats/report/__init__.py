@@ -13,7 +13,7 @@ from kfx.stats.report.model import page_model, shorten
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
-_SCRIPTS = ("values.js", "charts.js", "feature.js", "page.js")
+_SCRIPTS = ("values.js", "histogram.js", "charts.js", "figures.js", "feature.js", "found.js", "page.js")
 _SHORTER = (80, 40)  # characters of a value, tried in turn
 _LARGEST = 900_000  # bytes of data, above which values are cut shorter
 

@@ -1,145 +1,60 @@
-// The page: overview, what validation found, what deserves a look, the list of features and its controls.
+// The list of features and its controls, and the start of it all.
 
 // ---------------------------------------------------------------- orders
 
 const SEVERITY = { error: 2, warning: 1, unknown: 0 };
-const weight = (feature) => feature.findings.reduce((sum, [w]) => sum + 10 ** w, 0) + (feature.anomalies || []).reduce((sum, a) => sum + 1e5 * 10 ** SEVERITY[a.severity], 0);
+const weight = (feature) =>
+  feature.findings.reduce((sum, [w]) => sum + 10 ** w, 0) +
+  (feature.anomalies || []).reduce((sum, a) => sum + 1e5 * 10 ** SEVERITY[a.severity], 0);
 const missingShare = (feature) => Math.max(0, ...given(feature).map(({ model }) => missingPart(model)));
 const distinct = (feature) => Math.max(0, ...given(feature).map(({ model }) => model.unique || 0));
 const largest = (amount) => (a, b) => amount(b) - amount(a) || a.order - b.order;
 const ORDERS = {
-  order: (a, b) => a.order - b.order, problems: largest(weight), name: (a, b) => nameOf(a).localeCompare(nameOf(b)),
-  missing: largest(missingShare), unique: largest(distinct), difference: largest((feature) => feature.difference || 0),
+  order: (a, b) => a.order - b.order,
+  problems: largest(weight),
+  name: (a, b) => nameOf(a).localeCompare(nameOf(b)),
+  missing: largest(missingShare),
+  unique: largest(distinct),
+  difference: largest((feature) => feature.difference || 0),
 };
 const SHOWS = {
-  "": () => true, anomalies: (feature) => (feature.anomalies || []).length > 0, problems: (feature) => feature.findings.some(([w]) => w > 1),
+  "": () => true,
+  anomalies: (feature) => (feature.anomalies || []).length > 0,
+  problems: (feature) => feature.findings.some(([w]) => w > 1),
   drift: (feature) => (feature.drift || []).some((one) => one.value > one.threshold),
 };
 
-// ---------------------------------------------------------------- overview
-
-const missingOf = (at) => data.features.reduce(([gaps, all], { of: models }) =>
-  (models[at] ? [gaps + models[at].missing, all + models[at].present + models[at].missing] : [gaps, all]), [0, 0]);
-const skipped = (dataset) => (dataset.bad_rows ? `${plural(dataset.bad_rows, "bad row")} skipped` : null);
-
-function overview() {
-  const kinds = new Map();
-  for (const { type } of data.features) kinds.set(type, (kinds.get(type) || 0) + 1);
-  const present = data.features.filter(({ type }) => type !== "absent").length;
-  const tile = (label, big, small, state) => el("div", { class: state }, el("dt", {}, label), el("dd", {}, big, small ? el("small", {}, small) : null));
-  const listed = [...kinds].filter(([kind]) => kind !== "absent").sort((a, b) => b[1] - a[1]).map(([kind, n]) => `${n} ${kind}`).join(", ");
-  const [gaps, all] = missingOf(0);
-  const troubled = data.features.filter(SHOWS.problems).length;
-  $("overview").append(...[
-    many ? tile("Data sets", count(data.datasets.length)) : tile("Rows", count(data.datasets.length ? data.datasets[0].rows : 0), data.datasets.length ? skipped(data.datasets[0]) : null),
-    tile("Features", count(present), listed),
-    many ? null : tile("Missing cells", all ? percent(gaps / all) : "–", gaps ? `${count(gaps)} of ${count(all)}` : null),
-    data.anomalies ? validated(tile) : null,
-    tile("Worth a look", troubled ? plural(troubled, "feature") : "none", null),
-  ].filter(Boolean));
-  const option = (text, name) => el("option", { value: name }, text);
-  $("type").append(option("All types", ""), ...[...kinds.keys()].map((kind) => option(`${kind === "absent" ? "missing column" : kind} (${kinds.get(kind)})`, kind)));
-  const shows = [["anomalies", "With anomalies"], ["drift", "Drifted or skewed"], ["problems", "Worth a look"]].map(([name, text]) => [name, text, data.features.filter(SHOWS[name]).length]);
-  $("show").append(option("All features", ""), ...shows.filter(([name, , n]) => n || (name === "anomalies" && data.anomalies)).map(([name, text, n]) => option(`${text} (${n})`, name)));
-  if (many) $("sort").append(option("Most different", "difference"));
-  if (many) datasets();
-}
-
-function validated(tile) {
-  const found = [...data.anomalies, ...data.features.flatMap((feature) => feature.anomalies || [])];
-  const of = (severity) => found.filter((a) => a.severity === severity).length;
-  const errors = of("error"), warnings = of("warning");
-  const text = errors ? plural(errors, "error") : warnings ? plural(warnings, "warning") : found.length ? plural(found.length, "note") : "none";
-  return tile("Anomalies", text, errors && warnings ? `and ${plural(warnings, "warning")}` : found.length ? null : "validated", errors ? "bad" : warnings ? "warn" : "good");
-}
-
-function datasets() {
-  const row = (dataset, at) => {
-    const [gaps, all] = missingOf(at);
-    const features = data.features.filter((feature) => feature.of[at]).length;
-    return el("tr", {}, el("th", { scope: "row" }, few ? key(at) : null, plain(dataset.name)), el("td", {}, count(dataset.rows)), el("td", {}, count(features)),
-      el("td", {}, all ? percent(gaps / all) : "–"), el("td", {}, skipped(dataset) || ""));
-  };
-  const head = ["Data set", "Rows", "Features", "Missing cells"].map((text) => el("th", { scope: "col" }, text));
-  const first = 8, body = el("tbody", {}, ...data.datasets.slice(0, first).map(row));
-  $("datasets").append(el("table", {}, el("thead", {}, el("tr", {}, ...head, el("td"))), body));
-  $("datasets").hidden = false;
-  more($("datasets"), data.datasets.length - first, () => body.append(...data.datasets.slice(first).map((d, at) => row(d, at + first))));
-}
-
-// A button that shows the rest of a list, if there is one.
-function more(parent, left, show) {
-  if (left <= 0) return;
-  const button = el("button", { type: "button", class: "quiet more" }, `Show ${count(left)} more`);
-  button.addEventListener("click", () => { show(); button.remove(); });
-  parent.append(button);
-}
-
-// ---------------------------------------------------------------- what was found
-
-function link(feature) {
-  const node = el("a", { href: hashOf(feature) }, visible(nameOf(feature)));
-  node.addEventListener("click", (event) => { event.preventDefault(); visit(feature); });
-  return node;
-}
-
-function visit(feature) {
-  Object.assign(view, { query: "", type: "", show: "" });
-  for (const control of ["search", "type", "show"]) $(control).value = "";
-  arrange();
-  toggle(feature, true);
-  feature.node.scrollIntoView({ block: "start" });
-  feature.button.focus({ preventScroll: true });
-}
-
-function listed(section, list, items, first, made) {
-  if (!items.length) return;
-  $(section).hidden = false;
-  $(list).append(...items.slice(0, first).map(made));
-  more($(section), items.length - first, () => $(list).append(...items.slice(first).map(made)));
-}
-
-function anomalies() {
-  if (!data.anomalies) return;
-  const found = [...data.anomalies.map((one) => ({ one })), ...data.features.flatMap((feature) => (feature.anomalies || []).map((one) => ({ feature, one })))]
-    .sort((a, b) => SEVERITY[b.one.severity] - SEVERITY[a.one.severity]);
-  listed("anomalies", "anomaly-list", found, 10, ({ feature, one }) => {
-    const line = anomalyLine({ ...one, types: [] });
-    line.lastChild.prepend(feature ? link(feature) : el("em", {}, "The whole data set"), " ");
-    return line;
-  });
-  const drifts = data.features.flatMap((feature) => (feature.drift || []).map((one) => ({ feature, one })))
-    .sort((a, b) => b.one.value / (b.one.threshold || 1e-9) - a.one.value / (a.one.threshold || 1e-9));
-  listed("drifts", "drift-list", drifts, 8, ({ feature, one }) => driftRow(one, [link(feature), " "]));
-}
-
-function problems() {
-  const lost = data.datasets.filter((dataset) => dataset.bad_rows);
-  listed("problems", "problem-list", lost, lost.length, (dataset) => el("li", {}, sign(2), el("span", {},
-    el("em", {}, many ? plain(dataset.name) : "The whole data set"), ` lacks ${plural(dataset.bad_rows, "row")} that could not be read`,
-    el("small", {}, ...dataset.bad_places.map((place) => el("span", {}, plain(place)))))));
-  const found = data.features.flatMap((feature) => feature.findings.map((one) => ({ feature, one }))).sort((a, b) => b.one[0] - a.one[0] || weight(b.feature) - weight(a.feature));
-  listed("problems", "problem-list", found, 8, ({ feature, one: [w, text, at] }) =>
-    el("li", {}, sign(w), el("span", {}, link(feature), ` ${plain(text)}${inSets(at)}`)));
-}
-
 // ---------------------------------------------------------------- the list of features
 
-const HEAD = el("div", { class: "row head", "aria-hidden": "true" }, el("span", {}, "Name"), el("span", {}, "Distribution"),
-  el("span", {}, "Mean, or most frequent"), el("span", {}, "Range, or distinct"), el("span", { class: "miss" }, "Missing"));
+const HEAD = el(
+  "div",
+  { class: "row head", "aria-hidden": "true" },
+  el("span", {}, "Name"),
+  el("span", {}, "Distribution"),
+  el("span", {}, "Mean, or most frequent"),
+  el("span", {}, "Range, or distinct"),
+  el("span", { class: "miss" }, "Missing"),
+);
 
 function matches(feature) {
   if ((view.type && feature.type !== view.type) || !SHOWS[view.show](feature)) return false;
   if (!view.query) return true;
   const found = (text) => text.toLowerCase().includes(view.query);
-  return found(nameOf(feature)) || found(feature.path.join(".")) || given(feature).some(({ model }) => (model.top || []).some(([text]) => found(text)));
+  return (
+    found(nameOf(feature)) ||
+    found(feature.path.join(".")) ||
+    given(feature).some(({ model }) => (model.top || []).some(([text]) => found(text)))
+  );
 }
 
 function arrange() {
   const shown = data.features.filter(matches).sort(ORDERS[view.sort]);
   $("features").replaceChildren(HEAD, ...shown.map((feature) => feature.node));
   $("nothing").hidden = shown.length > 0;
-  $("features-title").textContent = shown.length === data.features.length ? "Features" : `${count(shown.length)} of ${plural(data.features.length, "feature")}`;
+  $("features-title").textContent =
+    shown.length === data.features.length
+      ? "Features"
+      : `${count(shown.length)} of ${plural(data.features.length, "feature")}`;
 }
 
 function redraw() {
@@ -150,7 +65,9 @@ function redraw() {
 }
 
 const pressed = (button, on) => button.setAttribute("aria-pressed", String(on));
-const openAll = (open) => { data.features.filter(matches).forEach((feature) => toggle(feature, open)); };
+const openAll = (open) => {
+  data.features.filter(matches).forEach((feature) => toggle(feature, open));
+};
 
 // ---------------------------------------------------------------- light and dark
 
@@ -162,30 +79,55 @@ const theme = () => {
   $("theme").textContent = dark ? "Light" : "Dark";
 };
 system.addEventListener("change", theme);
-$("theme").addEventListener("click", () => { chosen = document.documentElement.dataset.theme !== "dark"; theme(); });
+$("theme").addEventListener("click", () => {
+  chosen = document.documentElement.dataset.theme !== "dark";
+  theme();
+});
 theme();
 
 // ---------------------------------------------------------------- start
 
 $("title").textContent = data.title;
-$("footer").textContent = `Statistics by kfx ${data.version}. Keys: / searches, ↑ and ↓ move between features, Enter opens one. Nothing on this page is loaded from a network.`;
-data.features.forEach((feature, order) => { feature.order = order; build(feature); });
+$("footer").textContent =
+  `Statistics by kfx ${data.version}. Keys: / searches, ↑ and ↓ move between features, Enter opens one. ` +
+  "Nothing on this page is loaded from a network.";
+data.features.forEach((feature, order) => {
+  feature.order = order;
+  build(feature);
+});
 overview();
 anomalies();
 problems();
 arrange();
 // Small pictures are drawn when they come near the window: a page of two thousand features opens at once.
-const near = new IntersectionObserver((entries) => {
-  for (const entry of entries) {
-    const feature = data.features[Number(entry.target.id.slice(1))];
-    if (entry.isIntersecting && !feature.drawn) { draw(feature); near.unobserve(entry.target); }
-  }
-}, { rootMargin: "600px" });
+const near = new IntersectionObserver(
+  (entries) => {
+    for (const entry of entries) {
+      const feature = data.features[Number(entry.target.id.slice(1))];
+      if (entry.isIntersecting && !feature.drawn) {
+        draw(feature);
+        near.unobserve(entry.target);
+      }
+    }
+  },
+  { rootMargin: "600px" },
+);
 data.features.forEach((feature) => near.observe(feature.node));
 
-$("search").addEventListener("input", (event) => { view.query = event.target.value.trim().toLowerCase(); arrange(); });
-for (const control of ["type", "show", "sort"]) $(control).addEventListener("change", (event) => { view[control] = event.target.value; arrange(); });
-$("log").addEventListener("click", (event) => { view.log = !view.log; pressed(event.currentTarget, view.log); redraw(); });
+$("search").addEventListener("input", (event) => {
+  view.query = event.target.value.trim().toLowerCase();
+  arrange();
+});
+for (const control of ["type", "show", "sort"])
+  $(control).addEventListener("change", (event) => {
+    view[control] = event.target.value;
+    arrange();
+  });
+$("log").addEventListener("click", (event) => {
+  view.log = !view.log;
+  pressed(event.currentTarget, view.log);
+  redraw();
+});
 for (const button of document.querySelectorAll("[data-buckets]")) {
   button.addEventListener("click", () => {
     view.buckets = button.dataset.buckets;
@@ -211,7 +153,10 @@ addEventListener("keydown", (event) => {
   } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && event.target.closest(".feature")) {
     const nodes = [...$("features").querySelectorAll(".feature")];
     const next = nodes[nodes.indexOf(event.target.closest(".feature")) + (event.key === "ArrowDown" ? 1 : -1)];
-    if (next) { event.preventDefault(); next.querySelector("button").focus(); }
+    if (next) {
+      event.preventDefault();
+      next.querySelector("button").focus();
+    }
   }
 });
 
@@ -220,11 +165,16 @@ const PRINTED_OPEN = 200;
 let opened = [];
 addEventListener("beforeprint", () => {
   document.querySelectorAll(".more").forEach((button) => button.click());
-  data.features.forEach((feature) => { if (!feature.drawn) draw(feature); });
-  opened = data.features.length <= PRINTED_OPEN ? data.features.filter((feature) => !feature.open && matches(feature)) : [];
+  data.features.forEach((feature) => {
+    if (!feature.drawn) draw(feature);
+  });
+  opened =
+    data.features.length <= PRINTED_OPEN ? data.features.filter((feature) => !feature.open && matches(feature)) : [];
   opened.forEach((feature) => toggle(feature, true));
 });
-addEventListener("afterprint", () => { opened.forEach((feature) => toggle(feature, false)); });
+addEventListener("afterprint", () => {
+  opened.forEach((feature) => toggle(feature, false));
+});
 
 // `report.html#income` opens at that feature.
 const wanted = data.features.find((feature) => location.hash && hashOf(feature) === location.hash);

@@ -24,9 +24,17 @@ const svg = (tag, attributes, ...children) => fill(document.createElementNS(SVG,
 
 const colour = (at) => at % COLOURS;
 const key = (at) => el("span", { class: `key fill${colour(at)}` });
-const WEIGHTS = { 3: "likely a fault", 2: "likely matters", 1: "hint", error: "error", warning: "warning", unknown: "note" };
+const WEIGHTS = {
+  3: "likely a fault",
+  2: "likely matters",
+  1: "hint",
+  error: "error",
+  warning: "warning",
+  unknown: "note",
+};
 // Severity is told by shape and by words as well as by colour.
-const sign = (weight) => el("span", { class: `sign s-${weight}`, role: "img", "aria-label": WEIGHTS[weight], title: WEIGHTS[weight] });
+const sign = (weight) =>
+  el("span", { class: `sign s-${weight}`, role: "img", "aria-label": WEIGHTS[weight], title: WEIGHTS[weight] });
 
 // ---------------------------------------------------------------- numbers
 
@@ -52,7 +60,9 @@ const plural = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;
 
 // ---------------------------------------------------------------- values with a unit
 
-const DAYS = "days since 1970-01-01", MOMENT = "microseconds since 1970-01-01", CLOCK = "microseconds since midnight";
+const DAYS = "days since 1970-01-01",
+  MOMENT = "microseconds since 1970-01-01",
+  CLOCK = "microseconds since midnight";
 const DAY_US = 864e8;
 const measured = (unit) => unit && unit !== "boolean";
 const dated = (unit) => unit === DAYS || unit === MOMENT;
@@ -77,13 +87,16 @@ const spread = (n, unit) => {
   return n >= DAY_US ? `${number(n / DAY_US)} days` : `${number(n / 1e6)} s`;
 };
 // In a narrow cell the time of day only matters when the range is short.
-const brief = (n, m) => (m.unit === MOMENT && m.max - m.min > 2 * DAY_US ? value(n, m.unit).slice(0, 10) : value(n, m.unit));
+const brief = (n, m) =>
+  m.unit === MOMENT && m.max - m.min > 2 * DAY_US ? value(n, m.unit).slice(0, 10) : value(n, m.unit);
 
 // ---------------------------------------------------------------- text from the data
 
 // Line ends, tabs and other control characters are shown, or two different values would look the same.
-const plain = (text) => text.replace(/[\u0000-\u001f\u007f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) =>
-  c === "\n" ? "↵" : c === "\t" ? "⇥" : c < " " ? String.fromCharCode(0x2400 + c.charCodeAt(0)) : "␦");
+const plain = (text) =>
+  text.replace(/[\u0000-\u001f\u007f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) =>
+    c === "\n" ? "↵" : c === "\t" ? "⇥" : c < " " ? String.fromCharCode(0x2400 + c.charCodeAt(0)) : "␦",
+  );
 const visible = (text) => (text === "" ? el("span", { class: "empty" }, "empty string") : plain(text));
 const nameOf = (feature) => feature.path.join(" › ");
 const hashOf = (feature) => `#${feature.path.map(encodeURIComponent).join("/")}`;
@@ -104,6 +117,8 @@ const showTip = (event, text) => {
 };
 const tipped = (node, text) => {
   node.addEventListener("pointermove", (event) => showTip(event, text));
-  node.addEventListener("pointerleave", () => { tip.hidden = true; });
+  node.addEventListener("pointerleave", () => {
+    tip.hidden = true;
+  });
   return node;
 };
