@@ -134,7 +134,10 @@ def _ended(job: Any) -> str:
 def reason(text: str) -> str:
     """Returns what a runner says of a failure, cut down to the cause where it is an error of kfx's."""
     causes = list(_OF_KFX.finditer(text))
-    return causes[-1]["text"] if causes else text.strip()
+    if causes:
+        return causes[-1]["text"]
+    # Beam's message for a Dataflow job of which no error came in time.
+    return "Its log says why." if text.endswith("Error:\nNone") else text.strip()
 
 
 @contextlib.contextmanager
