@@ -40,6 +40,7 @@ def compare(
     of rows. Exits with 0 when nothing changed that matters, 1 when something did, 2 when an input is wrong.
     """
     from kfx.stats.schema.compare import compare as compared
+    from kfx.stats.schema.compare import softened
     from kfx.stats.schema.files import load_schema, statistics_of
     from kfx.stats.schema.findings import findings
     from kfx.stats.schema.thresholds import Sensitivity
@@ -48,6 +49,7 @@ def compare(
     terms = Sensitivity(**{name: value for name, value in sensitivity.items() if value is not None})
     schema = load_schema(schema_address) if schema_address else None
     control, statistics = statistics_of(before), statistics_of(after)
+    severities = softened(read_overrides(overrides))
     anomalies = compared(
         statistics,
         control,
@@ -55,11 +57,11 @@ def compare(
         measure=measure,
         sensitivity=terms,
         schema=schema,
-        severity_overrides=read_overrides(overrides),
+        severity_overrides=severities,
     )
     show(
         anomalies,
-        findings(anomalies, statistics, control),
+        findings(anomalies, statistics, control, severities),
         {"after": statistics, "before": control},
         title=f"{before} and {after}",
         form=form,

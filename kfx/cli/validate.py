@@ -43,17 +43,18 @@ def validate(
     schema = load_schema(schema_address)
     statistics = statistics_of(table)
     before = statistics_of(previous) if previous else None
+    severities = read_overrides(overrides)
     anomalies = check(
         statistics,
         schema,
         environment=environment,
         previous=before,
         serving=statistics_of(serving) if serving else None,
-        severity_overrides=read_overrides(overrides),
+        severity_overrides=severities,
     )
     show(
         anomalies,
-        findings(anomalies, statistics, before),
+        findings(anomalies, statistics, before, severities),
         {table: statistics, **({"previous": before} if before else {})},
         title=table,
         form=form,

@@ -65,7 +65,12 @@ def compare(
     now, before = DatasetView(dataset, by_weight), DatasetView(control, by_weight)
     expected, by_cuts = _expectation(now, before, _Terms(kind, measure, sensitivity or Sensitivity(), schema))
     against = Against(kind, before, frozenset(by_cuts))
-    return anomalies_of(now, expected, (against,), {**WARNINGS, **(severity_overrides or {})})
+    return anomalies_of(now, expected, (against,), softened(severity_overrides or {}))
+
+
+def softened(severity_overrides: Mapping[str, str]) -> dict[str, str]:
+    """Returns the severities of a comparison: `WARNINGS`, and the overrides over them."""
+    return {**WARNINGS, **severity_overrides}
 
 
 @dataclass(frozen=True)
@@ -106,12 +111,14 @@ def _expectation(now: DatasetView, before: DatasetView, terms: _Terms) -> tuple[
         given = _given(terms.schema, path, f"{terms.kind}_comparator")
         if given is not None:
             comparator.CopyFrom(given)
-        elif view.schema_type == current.schema_type and view.present and current.present:
-            if view.counts and current.counts:
+        if view.schema_type != current.schema_type or not view.present or not current.present:
+            continue
+        if view.counts and current.counts:
+            _expect_known(feature, view, current, terms.sensitivity)
+            if given is None:
                 _expect_values(comparator, view, current, terms)
-                _expect_known(feature, view, current, terms.sensitivity)
-            elif _expect_numbers(comparator, view, current, terms.sensitivity):
-                by_cuts.append(path)
+        elif given is None and _expect_numbers(comparator, view, current, terms.sensitivity):
+            by_cuts.append(path)
     return made, by_cuts
 
 

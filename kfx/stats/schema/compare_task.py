@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kfx.errors import UsageError
 from kfx.stats import artifact, place
 from kfx.stats.schema import files, gate
-from kfx.stats.schema.compare import MEASURES, Kind, compare
+from kfx.stats.schema.compare import MEASURES, Kind, compare, softened
 from kfx.stats.schema.findings import Finding, findings
 from kfx.stats.schema.task import NOTHING, metrics, publish
 from kfx.stats.schema.thresholds import Sensitivity
@@ -78,13 +78,8 @@ def compare_task(
     if len(shown) == 1:
         print("There is nothing to compare with yet: this run passes.")
     every = {name for one in shown.values() for name in names(one)}
-    gate.check(
-        lines,
-        fail_on,
-        every,
-        " and ".join(name for name in shown if name != _THIS),
-        f"{anomalies.uri}/{artifact.REPORT}",
-    )
+    compared = " and ".join(name for name in shown if name != _THIS)
+    gate.check(lines, fail_on, every, compared, f"{anomalies.uri}/{artifact.REPORT}")
     if previous_uri and store:
         accept(computed, previous_uri)
     return metrics("drift", lines) if len(shown) > 1 else {}
@@ -122,7 +117,7 @@ def _compared(
         if other is None:
             continue
         found = compare(computed, other, kind=kind, **terms)
-        lines += findings(found, computed, other)
+        lines += findings(found, computed, other, softened(terms["severity_overrides"]))
         shown[_NAMES[kind]] = other
         joined = _joined(joined, found) if len(shown) > 2 else found
     return joined, sorted(lines, key=lambda line: line.severity != "error"), shown

@@ -6,8 +6,9 @@ both are read from the schema and the statistics at hand; where an anomaly has n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from kfx.stats.schema.view import DatasetView, FeatureView, Path, serialized, whole
@@ -15,6 +16,7 @@ from kfx.stats.schema.view import DatasetView, FeatureView, Path, serialized, wh
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
+_NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
 _VALUES_SHOWN = 3
 _VALUE_CHARACTERS = 40
 
@@ -40,6 +42,7 @@ def findings(
     anomalies: anomalies_pb2.Anomalies,
     statistics: statistics_pb2.DatasetFeatureStatisticsList,
     previous: statistics_pb2.DatasetFeatureStatisticsList | None = None,
+    severity_overrides: Mapping[str, str] = _NO_OVERRIDES,
 ) -> list[Finding]:
     """Returns a line for every reason, errors first, then in the order of the data set's features.
 
@@ -47,6 +50,7 @@ def findings(
         anomalies: What validation found, with the schema as its baseline.
         statistics: What was validated.
         previous: What it was compared with; None where it was not.
+        severity_overrides: As they were given to the validation: the message has only the worst of a feature's reasons.
     """
     if anomalies.data_missing:
         return [Finding("", "NO_DATA", "error", "the data set has no rows")]
@@ -58,10 +62,16 @@ def findings(
         path = tuple(anomalies.anomaly_info[name].path.step)
         earlier = before.features.get(path) if before else None
         about = _About(name, now.features.get(path), earlier, _feature(anomalies, path), _measured(anomalies, path))
-        found += _lines(anomalies.anomaly_info[name], about, anomalies.baseline)
+        found += _lines(anomalies.anomaly_info[name], about, anomalies.baseline, severity_overrides)
     if anomalies.HasField("dataset_anomaly_info"):
         rows = f"{before.rows:,.0f} -> {now.rows:,.0f}" if before else f"{now.rows:,.0f}"
-        found += _lines(anomalies.dataset_anomaly_info, _About("", None, None, None, {}), anomalies.baseline, rows)
+        found += _lines(
+            anomalies.dataset_anomaly_info,
+            _About("", None, None, None, {}),
+            anomalies.baseline,
+            severity_overrides,
+            rows,
+        )
     return sorted(found, key=lambda finding: finding.severity != "error")
 
 
@@ -76,8 +86,10 @@ class _About:
     measured: dict[str, Any]
 
 
-def _lines(info: anomalies_pb2.AnomalyInfo, about: _About, schema: Any, rows: str = "") -> list[Finding]:
-    severity = "warning" if info.severity == info.WARNING else "error"
+def _lines(
+    info: anomalies_pb2.AnomalyInfo, about: _About, schema: Any, overrides: Mapping[str, str], rows: str = ""
+) -> list[Finding]:
+    worst = "warning" if info.severity == info.WARNING else "error"
     lines = []
     for reason in info.reason:
         kind = info.Type.Name(reason.type)
@@ -86,7 +98,7 @@ def _lines(info: anomalies_pb2.AnomalyInfo, about: _About, schema: Any, rows: st
         text = words(about, schema) if words else ""
         if not text:
             text = f"rows {rows}: {own}" if rows else f"{about.name}: {own}"
-        lines.append(Finding(about.name, kind, severity, text))
+        lines.append(Finding(about.name, kind, overrides.get(kind, worst), text))
     return lines
 
 

@@ -117,14 +117,13 @@ def validate_task(
     address = schema_uri or (schema.path if schema is not None else "")
     expected = files.load_schema(address) if address else infer_schema(computed)
     found = check(computed, expected, environment=environment, severity_overrides=severity_overrides)
-    lines = findings(found, computed)
+    lines = findings(found, computed, severity_overrides=severity_overrides)
     title = str(statistics.metadata.get("source") or "statistics")
     publish(found, lines, anomalies, report, title, {title: computed})
     if not address:
         print("No schema was given, so nothing can contradict it. Infer one with schema_gen or kfx schema infer.")
-    gate.check(
-        lines, fail_on, {*names(computed), *(feature.name for feature in expected.feature)}, "the schema", anomalies.uri
-    )
+    every = {*names(computed), *(feature.name for feature in expected.feature)}
+    gate.check(lines, fail_on, every, "the schema", f"{anomalies.uri}/{artifact.REPORT}")
     return metrics("schema", lines) if address else {}
 
 
