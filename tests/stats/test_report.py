@@ -174,6 +174,22 @@ def test_two_thousand_columns_open_without_drawing_them_all(browser: Browser, tm
     assert browser.complaints == []
 
 
+def test_opening_a_long_list_unfolds_what_is_near(browser: Browser, tmp_path: Path) -> None:
+    """All of 1,000 features are open at once, but only those near the window are drawn; a jump to one draws it."""
+    browser.open(page(tmp_path, {f"c{i}": [i, i + 1, i + 3] for i in range(1000)}))
+    browser.run("new Promise(requestAnimationFrame)")
+    browser.run(OPEN_ALL)
+    assert browser.run("document.querySelectorAll('[aria-expanded=true]').length") == 1000
+    assert 0 < browser.run("document.querySelectorAll('.detail').length") < 200
+    browser.run("document.getElementById('f999').scrollIntoView()")
+    drawn = "document.querySelectorAll('#f999 .chart').length"
+    assert browser.run(
+        f"(async () => {{ while (!{drawn}) await new Promise(requestAnimationFrame); return {drawn}; }})()"
+    )
+    browser.run(OPEN_ALL)
+    assert browser.run("document.querySelectorAll('.detail').length") == 0
+
+
 def test_empty_table_and_no_columns(browser: Browser, tmp_path: Path) -> None:
     """A table without rows, one without columns, and a list without data sets still make a page."""
     browser.open(page(tmp_path, {"a": pa.array([], pa.int64()), "s": pa.array([], pa.string())}))

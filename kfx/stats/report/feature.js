@@ -169,11 +169,21 @@ function draw(feature) {
 }
 
 function toggle(feature, open = !feature.open) {
-  if (open && !feature.drawn) draw(feature);
+  mark(feature, open);
+  if (open) unfold(feature);
+}
+
+function mark(feature, open) {
   feature.open = open;
   feature.node.classList.toggle("open", open);
   feature.button.setAttribute("aria-expanded", String(open));
-  const old = feature.node.querySelector(".detail");
-  if (old) old.remove();
-  if (open) feature.node.append(detail(feature));
+  if (!open) unfolded(feature)?.remove();
+}
+
+const unfolded = (feature) => feature.node.querySelector(".detail");
+
+function unfold(feature) {
+  if (!feature.drawn) draw(feature);
+  unfolded(feature)?.remove();
+  feature.node.append(detail(feature));
 }

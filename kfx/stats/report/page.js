@@ -60,14 +60,18 @@ function arrange() {
 function redraw() {
   for (const feature of data.features) {
     if (feature.drawn) draw(feature);
-    if (feature.open) toggle(feature, true);
+    if (unfolded(feature)) unfold(feature);
   }
 }
 
 const pressed = (button, on) => button.setAttribute("aria-pressed", String(on));
-const openAll = (open) => {
-  data.features.filter(matches).forEach((feature) => toggle(feature, open));
-};
+
+// Of a long list, what is far from the window unfolds when it comes near.
+const AT_ONCE = 200;
+function openAll(open) {
+  const shown = data.features.filter(matches);
+  shown.forEach((feature) => (shown.length <= AT_ONCE || feature.near ? toggle : mark)(feature, open));
+}
 
 // ---------------------------------------------------------------- light and dark
 
@@ -104,10 +108,9 @@ const near = new IntersectionObserver(
   (entries) => {
     for (const entry of entries) {
       const feature = data.features[Number(entry.target.id.slice(1))];
-      if (entry.isIntersecting && !feature.drawn) {
-        draw(feature);
-        near.unobserve(entry.target);
-      }
+      feature.near = entry.isIntersecting;
+      if (feature.near && !feature.drawn) draw(feature);
+      if (feature.near && feature.open && !unfolded(feature)) unfold(feature);
     }
   },
   { rootMargin: "600px" },
@@ -160,16 +163,15 @@ addEventListener("keydown", (event) => {
   }
 });
 
-// On paper every list is whole and, up to a size, every feature open; afterwards the page is as it was.
-const PRINTED_OPEN = 200;
+// On paper every list is whole and, of a list that is not long, every feature open; afterwards the page is as it was.
 let opened = [];
 addEventListener("beforeprint", () => {
   document.querySelectorAll(".more").forEach((button) => button.click());
   data.features.forEach((feature) => {
     if (!feature.drawn) draw(feature);
   });
-  opened =
-    data.features.length <= PRINTED_OPEN ? data.features.filter((feature) => !feature.open && matches(feature)) : [];
+  const shown = data.features.filter(matches);
+  opened = shown.length <= AT_ONCE ? shown.filter((feature) => !feature.open) : [];
   opened.forEach((feature) => toggle(feature, true));
 });
 addEventListener("afterprint", () => {
