@@ -38,6 +38,11 @@ def statistics_gen(
     slice_sqls: List[str] = [],  # noqa: B006
     on_bad_rows: str = "error",
     delimiter: str = "",
+    mergeable: bool = False,
+    top_values: int = 20,
+    rank_buckets: int = 1000,
+    buckets: int = 10,
+    quantile_buckets: int = 10,
     engine: str = "arrow",
     beam_runner: str = "DirectRunner",
     beam_options: List[str] = [],  # noqa: B006
@@ -78,6 +83,11 @@ def statistics_gen(
         slice_sqls: SQL that names slices, such as `SELECT STRUCT(country) FROM example.country`; for engines with SQL.
         on_bad_rows: What to do with rows of CSV, TSV or JSON lines that cannot be read: `error`, or `skip` and report.
         delimiter: What stands between two cells of a text file; empty for the comma of CSV and the tab of TSV.
+        mergeable: Whether to keep what `kfx merge` needs to join statistics of shards, such as days, exactly.
+        top_values: Most frequent values kept of a string column.
+        rank_buckets: Values in a string column's rank histogram.
+        buckets: Equal-width buckets of a numeric column; 0 for no such histogram.
+        quantile_buckets: Quantile buckets of a numeric column; 0 for no such histogram.
         engine: What computes: `arrow`; `bigquery`, where the table is in BigQuery; `tfdv`, TFDV on Beam; or `auto`,
             which is `tfdv` for a beam_runner other than DirectRunner, else `arrow`.
         beam_runner: Where engine `tfdv` runs: `DirectRunner` (in this task), `DataflowRunner`, `FlinkRunner`,
@@ -117,10 +127,10 @@ def statistics_gen(
     beam |= {"max_num_workers": max_num_workers, "autoscaling": autoscaling, "disk_size_gb": disk_size_gb}
     beam |= {"public_ips": public_ips, "sdk_container_image": sdk_container_image, "extra": beam_options}
     beam |= {"runner": beam_runner, "encryption_key": encryption_key}
-    for name, figure in describe(
+    describe(
         source, dataset, statistics, report, features=features, slices=slices, weight_feature=weight_feature,
-        sample_rate=sample_rate, title=title, memory_limit=memory_limit, histograms=histograms,
-        slice_sqls=slice_sqls, on_bad_rows=on_bad_rows, delimiter=delimiter, engine=engine, beam=beam,
-        sample_by=sample_by, maximum_bytes_billed=maximum_bytes_billed,
-    ).items():  # fmt: skip
-        metrics.log_metric(name, figure)
+        sample_rate=sample_rate, title=title, memory_limit=memory_limit, histograms=histograms, mergeable=mergeable,
+        slice_sqls=slice_sqls, on_bad_rows=on_bad_rows, delimiter=delimiter, engine=engine, beam=beam, buckets=buckets,
+        sample_by=sample_by, maximum_bytes_billed=maximum_bytes_billed, top_values=top_values,
+        rank_buckets=rank_buckets, quantile_buckets=quantile_buckets, log=metrics.log_metric,
+    )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
@@ -34,6 +34,12 @@ def describe(
     slice_sqls: Sequence[str] = (),
     on_bad_rows: str = "error",
     delimiter: str = "",
+    log: Callable[[str, int | float], object] = lambda _name, _figure: None,
+    mergeable: bool = False,
+    top_values: int = 20,
+    rank_buckets: int = 1000,
+    buckets: int = 10,
+    quantile_buckets: int = 10,
     engine: str = DEFAULT,
     beam: Mapping[str, Any] = MappingProxyType({}),
     sample_by: str = "auto",
@@ -56,6 +62,12 @@ def describe(
         slice_sqls: SQL that names slices, for engines with SQL.
         on_bad_rows: `error` or `skip`; what was skipped is told on stderr, in the metrics and in the report.
         delimiter: What stands between two cells of a text file; empty for what its name says.
+        log: Told each metric's name and figure.
+        mergeable: Whether to keep what merging needs.
+        top_values: Most frequent values kept of a string feature.
+        rank_buckets: Values in a string feature's rank histogram.
+        buckets: Equal-width buckets of a numeric feature.
+        quantile_buckets: Quantile buckets of a numeric feature.
         engine: A module of `kfx.stats.engines`, or `auto`: tfdv where Beam runs elsewhere, else the default.
         beam: Settings of `kfx.stats.beam.BeamOptions`.
         sample_by: `auto`, `rows` or `blocks`, for the engine bigquery.
@@ -84,6 +96,11 @@ def describe(
         slice_sqls=tuple(slice_sqls),
         on_bad_rows=cast("OnBadRows", on_bad_rows),  # StatsOptions checks it
         delimiter=delimiter,
+        mergeable=mergeable,
+        num_top_values=top_values,
+        num_rank_histogram_buckets=rank_buckets,
+        num_histogram_buckets=buckets,
+        num_quantiles_histogram_buckets=quantile_buckets,
         beam=runs,
         sample_by=cast("SampleBy", sample_by),
         maximum_bytes_billed=byte_limit(maximum_bytes_billed) if maximum_bytes_billed else None,
@@ -100,6 +117,8 @@ def describe(
     shutil.copyfile(written[artifact.REPORT], page)
     figures = artifact.metrics(computed)
     statistics.metadata.update({"source": heading, "engine": chosen, **facts, **figures})
+    for name, figure in figures.items():
+        log(name, figure)
     return figures
 
 

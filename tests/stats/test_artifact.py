@@ -200,6 +200,21 @@ def test_component_tells_what_it_skips(table: Path, tmp_path: Path, capsys: pyte
         describe(str(table), None, statistics, report, on_bad_rows="maybe")
 
 
+def test_component_numbers_reach_the_engine(table: Path, tmp_path: Path) -> None:
+    """Numbers of buckets and values are those asked for, and what merging needs is kept."""
+    from kfx.components.statistics_gen import statistics_gen
+
+    statistics, report = outputs(tmp_path)
+    statistics_gen.python_func(
+        statistics=statistics, report=report, metrics=SimpleNamespace(log_metric=lambda *_: None), source=str(table),
+        features=["a", "b"], buckets=4, quantile_buckets=2, top_values=1, rank_buckets=2, mergeable=True,
+    )  # fmt: skip
+    a, b = read(Path(statistics.path)).datasets[0].features
+    assert [len(h.buckets) for h in a.num_stats.histograms] == [4, 2]
+    assert (len(b.string_stats.top_values), len(b.string_stats.rank_histogram.buckets)) == (1, 2)
+    assert [c.name for f in (a, b) for c in f.custom_stats] == ["merge_numbers", "merge_values"]
+
+
 def test_sql_for_slices_is_refused_by_the_embedded_engine(table: Path, tmp_path: Path) -> None:
     """An engine without SQL says so, with what to do instead."""
     done = CliRunner().invoke(command, [str(table), "--slice-sql", "SELECT STRUCT(a) FROM example.a"])
