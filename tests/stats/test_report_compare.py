@@ -48,6 +48,8 @@ def test_two_data_sets_side_by_side(browser: Browser, tmp_path: Path) -> None:
         "this", "last week",
     ]  # fmt: skip
     assert "not there" in browser.run("document.querySelector('#f2 .cell').textContent")
+    keys = "[...document.querySelectorAll('#f0 .cell:not(.miss) .key')].map(n => n.getBoundingClientRect().width)"
+    assert browser.run(keys) == [9, 9, 9, 9]
     assert browser.complaints == []
 
 
