@@ -1,6 +1,7 @@
-"""Makes the golden statistics with TFDV, to be run by an interpreter that has it.
+r"""Makes the golden statistics with TFDV, to be run where it is: in kfx's full image.
 
-    PYTHON_WITH_TFDV tests/stats/golden/make.py [path of dry_bean.csv]
+    podman run --rm -u 0 -v "$PWD/tests/stats/golden:/golden" -v FOLDER:/data:ro localhost/kfx:VERSION \
+        python3 /golden/make.py /data/dry_bean.csv
 
 Writes NAME.pbtxt beside itself for every table of tables.py, and dry_bean.pbtxt when its table is given. Flat columns
 are made list columns first, as TFDV's own decoders make them.

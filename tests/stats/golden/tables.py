@@ -48,6 +48,9 @@ TABLES: dict[str, dict[str, Any]] = {
             pa.list_(pa.struct([("a", pa.list_(pa.int64())), ("b", pa.list_(pa.string()))])),
         )
     },
+    "odd_names": {
+        name: pa.array([at, at + 1, at + 2]) for at, name in enumerate(["a.b", " ", "日本 <b>", "a", "", "x" * 300])
+    },
     "all_null": {"f": pa.nulls(3, pa.float64()), "i": pa.nulls(3, pa.int64()), "s": pa.nulls(3, pa.string())},
     "empty": {"f": pa.array([], pa.float64()), "i": pa.array([], pa.int64()), "s": pa.array([], pa.string())},
     "weighted": {
