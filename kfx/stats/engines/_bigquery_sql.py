@@ -147,7 +147,7 @@ def _weight(query: Query) -> str:
 
 def _row_counts(query: Query) -> str:
     weight = _weight(query)
-    bad = f"COUNTIF({weight} IS NULL OR NOT {weight} >= 0 OR IS_INF({weight}))"
+    bad = f"COUNTIF({weight} IS NULL OR IS_NAN({weight}) OR IS_INF({weight}) OR {weight} < 0)"
     weights = {"weight": f"SUM({weight})", "bad_weights": bad} if query.weight else {}
     table = (
         f"kfx_rows AS {ROW}, UNNEST({query.slices.keys()}) AS kfx_slice WHERE kfx_slice IS NOT NULL GROUP BY kfx_slice"

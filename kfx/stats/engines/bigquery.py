@@ -239,7 +239,8 @@ def _beside(about: Described, fields: Mapping[str, Any], options: StatsOptions) 
     named = [column for by in options.slice_features for column in by.columns]
     if options.weight_feature is not None:
         named.append(options.weight_feature)
-    known = [fields[name] for name in dict.fromkeys(named) if name in fields]
+    check_columns(about.uri, list(fields), named)
+    known = [fields[name] for name in dict.fromkeys(named)]
     return RowSelection(about.uri, arrow_schema(about.uri, known), options).columns
 
 
