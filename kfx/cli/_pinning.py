@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kfx.errors import TransientError, UsageError
+from kfx.images.record import Pushed, recorded
 
 if TYPE_CHECKING:
     from kfx.cli.pipeline import Pipeline
     from kfx.images.build import Request
-    from kfx.images.record import Pushed
 
 
 def name_images(image: str | None, slim_image: str | None) -> None:
     """Makes the images of the command line those of the components that are imported from here on.
+
+    The image of Dataflow's workers, which a component only names in an argument, is the one pushed from here, unless
+    BASE_KFX_DATAFLOW_IMAGE names another.
 
     Args:
         image: Of every kfx component. It overrules a configured slim image, which may be of another version.
@@ -30,12 +33,13 @@ def name_images(image: str | None, slim_image: str | None) -> None:
         os.environ.pop("BASE_KFX_SLIM_IMAGE", None)
     if slim_image:
         os.environ["BASE_KFX_SLIM_IMAGE"] = slim_image
+    if workers := recorded().get("dataflow"):
+        os.environ.setdefault("BASE_KFX_DATAFLOW_IMAGE", workers.pinned)
 
 
 def with_recorded(compiled: Pipeline) -> Pipeline:
     """Puts in what was pushed from here, by digest; asks no registry."""
     from kfx.images.pin import with_pushed
-    from kfx.images.record import recorded
 
     return compiled.changed(with_pushed(compiled.spec, recorded()))
 

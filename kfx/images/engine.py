@@ -89,8 +89,14 @@ class Engine:
         """Builds an image.
 
         Raises:
+            UsageError: There are build secrets, and this docker has no BuildKit to take them.
             PermanentError: The build failed; the message names the step.
         """
+        if build.secrets and self.program == "docker" and _quiet(["docker", "buildx", "version"]).returncode:
+            raise UsageError(
+                "docker takes build secrets with BuildKit only, and docker buildx is not installed here. Install it "
+                "(apt-get install docker-buildx), or build with another engine: --engine podman"
+            )
         command = [self.program, "build", "--file", str(build.dockerfile), "--platform", build.platform]
         command += ["--target", build.target] if build.target else []
         for name, value in sorted((build.build_args or {}).items()):

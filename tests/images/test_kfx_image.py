@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -28,17 +30,21 @@ def image(request: pytest.FixtureRequest, container_engine: str) -> Built:
     asked = os.environ.get("KFX_TEST_IMAGES", "slim,full" if os.environ.get("KFX_REQUIRE_ALL") == "1" else "")
     if request.param not in asked.split(","):
         absent(f"the {request.param} image takes minutes to build (KFX_TEST_IMAGES=slim,full builds it)")
-    wanted = Request(
-        folder=REPOSITORY,
-        target=request.param,
-        tag=f"localhost/kfx-image-test:{request.param}",
-        build_args={"BASE": container_engine},
-        options=tuple(os.environ.get("KFX_TEST_BUILD_ARGS", "").split()),
-    )
     engine = find_engine(os.environ.get("KFX_TEST_ENGINE", ""))
-    made = build(wanted, engine, print)
+    made = build(wanted(request.param, container_engine), engine, print)
     _remove_older(engine, made)
     return made
+
+
+def wanted(target: str, base: str) -> Request:
+    """A build of the repository."""
+    return Request(
+        folder=REPOSITORY,
+        target=target,
+        tag=f"localhost/kfx-image-test:{target}",
+        build_args={"BASE": base},
+        options=tuple(os.environ.get("KFX_TEST_BUILD_ARGS", "").split()),
+    )
 
 
 def _remove_older(engine: Engine, made: Built) -> None:
@@ -59,9 +65,10 @@ def program(image: Built) -> str:
     return find_engine(os.environ.get("KFX_TEST_ENGINE", "")).program
 
 
-def run(program: str, image: Built, *command: str) -> str:
+def run(program: str, image: Built, *command: str, volumes: Sequence[str] = ()) -> str:
     """Runs a command as a locked-down cluster would, and returns its output. A failure shows it."""
     confined = ["--network=none", "--read-only", "--tmpfs=/tmp:rw,mode=1777", "--cap-drop=all"]
+    confined += [f"--volume={volume}" for volume in volumes]
     # Without --rm: podman's Docker API may remove a short container before its exit code is read.
     created = subprocess.run(
         [program, "create", *confined, str(image.content), *command], capture_output=True, text=True, check=True
@@ -107,6 +114,33 @@ def test_it_runs_without_root_and_writes_only_to_tmp(image: Built, program: str)
     )
 
     assert user.split() == ["65532", "tmp", "sealed"]
+
+
+CONTENTS = (
+    # Not what the engine puts into every container.
+    "find / -xdev -type f -not -path '/run/*' -not -name resolv.conf -not -name hosts -not -name hostname -print0"
+    " | sort -z | xargs -0 sha256sum; find /opt/kfx -printf '%p %T@ %m %l\\n' | sort"
+)
+
+
+@pytest.mark.parametrize("image", ["slim"], indirect=True)
+def test_a_build_from_scratch_gives_the_same_contents(container_engine: str, program: str, image: Built) -> None:
+    """Every file of the image byte for byte, and below /opt/kfx its time, mode and link: no cache is used.
+
+    The slim image stands for both: they are made by the same steps.
+    """
+    request = wanted("slim", container_engine)
+    options = (*request.options, "--no-cache")
+    engine = find_engine(program)
+
+    again = build(dataclasses.replace(request, tag=f"{image.name}-again", force=True, options=options), engine, print)
+    engine.tag(image.name, image.content)  # the name that both have
+
+    names = (image.name, again.name)
+    contents = [run(program, dataclasses.replace(image, content=name), "sh", "-c", CONTENTS) for name in names]
+    subprocess.run([program, "rmi", str(again.name)], capture_output=True, check=True)
+    assert len(contents[0].splitlines()) > 10_000
+    assert contents[0] == contents[1]
 
 
 def test_its_packages_fit_each_other(image: Built, program: str) -> None:

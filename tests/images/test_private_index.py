@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 import trustme
 
-from kfx.errors import PermanentError
+from kfx.errors import PermanentError, UsageError
 from kfx.images.build import Request, build
 from kfx.images.engine import find_engine
 
@@ -151,6 +151,17 @@ def test_a_login_and_an_authority_leave_no_trace(
     assert PASSWORD.encode() not in image
     assert index.authority.splitlines()[1] not in image
     assert not [line for line in lines if PASSWORD in line]
+
+
+def test_docker_without_buildkit_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own words are `unknown flag: --secret`."""
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\n[ "$1" = version ]\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    (tmp_path / "Dockerfile").write_text("FROM scratch AS tools\n")
+    with pytest.raises(UsageError, match=r"BuildKit only.*--engine podman"):
+        build(request(tmp_path, "scratch", secrets=("id=ca,src=ca.pem",)), find_engine("docker"), pytest.fail)
 
 
 @pytest.mark.parametrize("program", ["podman", "buildah"])

@@ -122,6 +122,19 @@ def test_without_a_variable_slim_components_go_by_the_slim_digest(project: Path,
     assert images(google)["exec-train-test-split"] == f"reg.invalid/team/kfx@{DIGEST}"
 
 
+def test_dataflow_workers_get_the_image_pushed_for_them(project: Path) -> None:
+    """An argument of the task, not the task's own image: by digest as well, without a variable."""
+    (project / "flow.py").write_text(
+        "from kfp import dsl\nfrom kfx.components import statistics_gen\n\n\n@dsl.pipeline(name='flow')\ndef flow():\n"
+        "    statistics_gen(source='x.csv', engine='tfdv', beam_runner='DataflowRunner')\n"
+    )
+    record(project, full="reg.invalid/team/kfx:1.0", dataflow="reg.invalid/team/kfx:1.0-dataflow")
+    assert set(compiled("flow.py")[0].values()) == {f"reg.invalid/team/kfx@{DIGEST}"}
+    task = yaml.safe_load(Path("again.yaml").read_text(encoding="utf-8"))["root"]["dag"]["tasks"]["statistics-gen"]
+    workers = task["inputs"]["parameters"]["sdk_container_image"]["runtimeValue"]["constant"]
+    assert workers == f"reg.invalid/team/kfx@{DIGEST}"
+
+
 @pytest.mark.parametrize("source", ["pinned.py", "pinned.yaml"])
 def test_compile_writes_what_was_pushed(project: Path, source: str) -> None:
     """By digest, into a pipeline of any age; other people's components stay, and no registry is asked."""

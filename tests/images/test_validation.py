@@ -1,0 +1,59 @@
+"""The gate in the image: kfx's checks in both sizes, and beside TFDV's own in the full one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from google.protobuf import json_format, text_format
+from google.protobuf.message import Message
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+
+from kfx.images.build import Built
+
+from ..conftest import REPOSITORY
+from .test_kfx_image import image, program, run, target
+
+__all__ = ["image", "program"]  # fixtures
+
+GOLDEN = REPOSITORY / "tests" / "stats" / "golden"
+INFER = "kfx schema infer sklearn:iris -o /tmp/schema.pbtxt"
+VALIDATE = "kfx validate sklearn:wine --schema /tmp/schema.pbtxt --format json --fail-on never"
+
+
+def test_the_checks_need_no_tensorflow(image: Built, program: str) -> None:
+    """Schema, gate and comparison run in either image, without network and on a read-only root."""
+    said = run(program, image, "sh", "-ec", f"{INFER}; {VALIDATE}; kfx compare sklearn:iris sklearn:iris")
+    assert '"SCHEMA_NEW_COLUMN"' in said
+    assert said.endswith("No anomalies.\n")
+
+
+def test_tfdv_finds_the_same_or_is_named_with_the_way_to_it(image: Built, program: str) -> None:
+    """In the full image both validators give the same message; in the slim one the error names the full one."""
+    both = f"{INFER} 2>/dev/null; {VALIDATE}; echo; echo ---; {VALIDATE} --validator tfdv"
+    if target(image) == "slim":
+        said = run(program, image, "sh", "-c", f"{both} 2>&1; test $? = 2")
+        assert "pip install 'kfx[tfdv]'" in said
+        assert "docker run" in said
+        return
+    ours, theirs = run(program, image, "sh", "-ec", f"{both} 2>/dev/null").split("---")
+    assert json.loads(theirs) == json.loads(ours)
+
+
+def test_the_golden_anomalies_are_what_the_image_s_tfdv_finds(image: Built, program: str) -> None:
+    """The file that kfx is compared with everywhere is made again, by the TFDV of the full image."""
+    if target(image) == "slim":
+        pytest.skip("TFDV is in the full image")
+    command = "python3 /golden/make_anomalies.py /tmp/made.json >/dev/null 2>&1 && cat /tmp/made.json"
+    made = json.loads(run(program, image, "sh", "-ec", command, volumes=[f"{GOLDEN}:/golden:ro"]))
+    kept = json.loads((GOLDEN / "anomalies.json").read_text(encoding="utf-8"))
+    assert made["tfdv"] == kept["tfdv"]
+    kinds = {"inferred": schema_pb2.Schema, "updated": schema_pb2.Schema, "validated": anomalies_pb2.Anomalies}
+    for kind, message in kinds.items():
+        assert {name: _data(text, message()) for name, text in made[kind].items()} == {
+            name: _data(text, message()) for name, text in kept[kind].items()
+        }
+
+
+def _data(text: str, message: Message) -> object:
+    return json_format.MessageToDict(text_format.Parse(text, message))
