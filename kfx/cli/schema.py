@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kfx.cli._statistics import ADDRESS
+from kfx.cli._gate import ADDRESS
 
 
 @click.group()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kfx.cli._statistics import ADDRESS, gate_options, read_overrides, show
+from kfx.cli._gate import ADDRESS, gate_options, read_overrides, show
 
 
 @click.command()
