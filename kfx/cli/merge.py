@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from kfx.cli._load import load
+
 
 @click.command()
 @click.argument("shards", nargs=-1, required=True, metavar="STATISTICS...")
@@ -33,9 +35,10 @@ def merge(
 ) -> None:
     """Merges STATISTICS of shards into statistics of the whole, without their rows.
 
-    Each is a folder that `kfx stats` or the component wrote, or a file of statistics, TFDV's as well. Those made with
-    `kfx stats --mergeable` merge exactly, but for quantiles and equal-width buckets of columns with more than 1,000
-    distinct values (0.1 % of the values). What is not exact is named when done, and marked in the statistics.
+    Each is a folder that `kfx stats` or the component wrote, or a file of statistics (TFDV's as well), local or gs://.
+    Those made with `kfx stats --mergeable` merge exactly, but for quantiles and equal-width buckets of columns with
+    more than 1,000 distinct values (0.1 % of the values). What is not exact is named when done, and marked in the
+    statistics.
     """
     from kfx.stats import artifact
     from kfx.stats import merge as merging
@@ -48,7 +51,7 @@ def merge(
         num_quantiles_histogram_buckets=quantile_buckets,
         mergeable=mergeable,
     )
-    merged = merging.merge([artifact.load(Path(shard)) for shard in shards], options)
+    merged = merging.merge([load(shard) for shard in shards], options)
     written = artifact.write(merged, folder, title or _title(shards))
     figures = artifact.metrics(merged)
     approximate = merging.approximate(merged)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kfx.cli._load import load
 from kfx.errors import UsageError
 
 if TYPE_CHECKING:
@@ -144,8 +145,6 @@ def stats(
 
 def _compared(others: tuple[str, ...]) -> dict[str, DatasetFeatureStatisticsList]:
     """Reads the statistics to compare with, each under its name or its folder's."""
-    from kfx.stats import artifact
-
     compared = {}
     for other in others:
         name, equals, path = other.partition("=")
@@ -153,7 +152,7 @@ def _compared(others: tuple[str, ...]) -> dict[str, DatasetFeatureStatisticsList
             name, path = Path(other).stem if Path(other).is_file() else Path(other).name, other
         if name in compared:
             raise UsageError(f"Two statistics to compare with are named {name!r}; write NAME=STATISTICS.")
-        compared[name] = artifact.load(Path(path))
+        compared[name] = load(path)
     return compared
 
 

@@ -13,6 +13,8 @@ from kfx.errors import UsageError
 from kfx.stats import artifact
 from kfx.stats.generate import generate
 from kfx.stats.options import StatsOptions
+from tests.conftest import require_module
+from tests.stats.cloud_double import CloudDouble, serving
 
 
 @pytest.fixture
@@ -69,3 +71,18 @@ def test_shards_that_are_none_are_named(days: list[str], tmp_path: Path) -> None
     assert isinstance(done.exception, UsageError)
     assert "There are no statistics at" in str(done.exception)
     assert not (tmp_path / "week").exists()
+
+
+def test_shards_in_a_bucket(days: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders of statistics are read from Cloud Storage too; one that is not there is named."""
+    require_module("gcsfs")
+    binaries = {f"day-{day}/stats.pb": (Path(folder) / "stats.pb").read_bytes() for day, folder in enumerate(days)}
+    with serving(CloudDouble()) as double:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", double.url)
+        double.objects["beans"] = binaries
+        shards = [f"gs://beans/day-{day}" for day in range(3)]
+        done = CliRunner().invoke(command, [*shards, "-o", str(tmp_path / "week")])
+        assert done.exit_code == 0, done.output
+        missing = CliRunner().invoke(command, [*shards, "gs://beans/day-9", "-o", str(tmp_path / "none")])
+    assert artifact.load(tmp_path / "week").datasets[0].num_examples == 30
+    assert "There are no statistics at 'gs://beans/day-9'" in str(missing.exception)
