@@ -6,13 +6,13 @@ import os
 import re
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from kfx.errors import UsageError
-from kfx.images.build import Request
+from kfx.images.build import Built, Request
 from kfx.images.engine import PROGRAMS, Engine, find_engine
 
 from ..conftest import absent, loopback_registry, require_program
@@ -84,3 +84,22 @@ def registry() -> str:
 def name(registry: str) -> str:
     """A name no image had before."""
     return f"{registry}/kfx-test/{uuid.uuid4().hex}:1"
+
+
+def run(program: str, image: Built, *command: str, volumes: Sequence[str] = (), options: Sequence[str] = ()) -> str:
+    """Runs a command in a container as a locked-down cluster would, and returns its output. A failure shows it."""
+    confined = ["--network=none", "--read-only", "--tmpfs=/tmp:rw,mode=1777", "--cap-drop=all"]
+    confined += [*(f"--volume={volume}" for volume in volumes), *options]
+    # Without --rm: podman's Docker API may remove a short container before its exit code is read.
+    created = subprocess.run(
+        [program, "create", *confined, str(image.content), *command], capture_output=True, text=True, check=True
+    )
+    container = created.stdout.strip()
+    try:
+        subprocess.run([program, "start", container], capture_output=True, check=True)
+        waited = subprocess.run([program, "wait", container], capture_output=True, text=True, check=True)
+        logs = subprocess.run([program, "logs", container], capture_output=True, text=True, check=True)
+    finally:
+        subprocess.run([program, "rm", "--force", container], capture_output=True, check=True)
+    assert waited.stdout.strip() == "0", logs.stdout + logs.stderr
+    return logs.stdout

@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from kfx.images.build import Built, Request, build
 from kfx.images.engine import Engine, find_engine
 
 from ..conftest import REPOSITORY, absent
+from .conftest import run
 
 BUDGET_BYTES = {"slim": 1.1e9, "full": 3.1e9}
 """What docs/images.md promises, uncompressed, on python:3.12-slim-trixie or a base of its size."""
@@ -65,25 +65,6 @@ def program(image: Built) -> str:
     return find_engine(os.environ.get("KFX_TEST_ENGINE", "")).program
 
 
-def run(program: str, image: Built, *command: str, volumes: Sequence[str] = ()) -> str:
-    """Runs a command as a locked-down cluster would, and returns its output. A failure shows it."""
-    confined = ["--network=none", "--read-only", "--tmpfs=/tmp:rw,mode=1777", "--cap-drop=all"]
-    confined += [f"--volume={volume}" for volume in volumes]
-    # Without --rm: podman's Docker API may remove a short container before its exit code is read.
-    created = subprocess.run(
-        [program, "create", *confined, str(image.content), *command], capture_output=True, text=True, check=True
-    )
-    container = created.stdout.strip()
-    try:
-        subprocess.run([program, "start", container], capture_output=True, check=True)
-        waited = subprocess.run([program, "wait", container], capture_output=True, text=True, check=True)
-        logs = subprocess.run([program, "logs", container], capture_output=True, text=True, check=True)
-    finally:
-        subprocess.run([program, "rm", "--force", container], capture_output=True, check=True)
-    assert waited.stdout.strip() == "0", logs.stdout + logs.stderr
-    return logs.stdout
-
-
 def target(image: Built) -> str:
     return "slim" if image.name.tag == "slim" else "full"
 
@@ -110,7 +91,11 @@ def test_it_is_within_its_budget(image: Built) -> None:
 def test_it_runs_without_root_and_writes_only_to_tmp(image: Built, program: str) -> None:
     """Numeric user, a writable /tmp, and nothing else."""
     user = run(
-        program, image, "sh", "-c", "id -u; touch /tmp/x && echo tmp; touch /opt/kfx/x 2>/dev/null || echo sealed"
+        program,
+        image,
+        "sh",
+        "-c",
+        "id -u; touch /tmp/x && echo tmp; touch /opt/kfx/x 2>/dev/null || echo sealed",
     )
 
     assert user.split() == ["65532", "tmp", "sealed"]
@@ -146,7 +131,11 @@ def test_a_build_from_scratch_gives_the_same_contents(container_engine: str, pro
 def test_its_packages_fit_each_other(image: Built, program: str) -> None:
     """`pip check`; the locked scikit-learn is the minor that Vertex serves."""
     said = run(
-        program, image, "sh", "-c", "python3 -m pip check && python3 -c 'import sklearn; print(sklearn.__version__)'"
+        program,
+        image,
+        "sh",
+        "-c",
+        "python3 -m pip check && python3 -c 'import sklearn; print(sklearn.__version__)'",
     )
 
     assert said.startswith("No broken requirements found.\n1.6.")
