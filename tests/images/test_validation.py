@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
-from google.protobuf import json_format, text_format
-from google.protobuf.message import Message
+from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
 from kfx.images.build import Built
 
 from ..conftest import REPOSITORY
-from .test_kfx_image import image, program, run, target
+from ..stats.test_schema_golden import as_data
+from .conftest import run
+from .test_kfx_image import image, program, target
 
 __all__ = ["image", "program"]  # fixtures
 
@@ -50,10 +51,8 @@ def test_the_golden_anomalies_are_what_the_image_s_tfdv_finds(image: Built, prog
     assert made["tfdv"] == kept["tfdv"]
     kinds = {"inferred": schema_pb2.Schema, "updated": schema_pb2.Schema, "validated": anomalies_pb2.Anomalies}
     for kind, message in kinds.items():
-        assert {name: _data(text, message()) for name, text in made[kind].items()} == {
-            name: _data(text, message()) for name, text in kept[kind].items()
-        }
-
-
-def _data(text: str, message: Message) -> object:
-    return json_format.MessageToDict(text_format.Parse(text, message))
+        for name, text in kept[kind].items():
+            assert as_data(text_format.Parse(made[kind][name], message())) == as_data(
+                text_format.Parse(text, message())
+            ), name
+        assert set(made[kind]) == set(kept[kind])
