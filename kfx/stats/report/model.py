@@ -63,16 +63,26 @@ def _entry(path: tuple[str, ...], of: list[dict[str, Json] | None], names: list[
     entry: dict[str, Json] = {"path": list(path), "type": next(model["type"] for model in of if model), "of": of}
     if len(of) > 1:
         entry["difference"] = max(difference(of[0], other) for other in of[1:])
-    # What changed says more than what is; what several data sets have in common is told once, as the first has it.
+    worst_first = sorted(_told(of, names), key=lambda pair: -pair[0].weight)
+    entry["findings"] = [[finding.weight, finding.text, at] for finding, at in worst_first]
+    for figures in filter(None, of):
+        for kind in figures.keys() & {"standard", "quantiles"}:
+            figures[kind] = [list(map(_number, bucket)) for bucket in figures[kind]]
+    return entry
+
+
+def _told(of: list[dict[str, Json] | None], names: list[str]) -> list[tuple[Finding, list[int]]]:
+    """Returns what deserves a look, with the places of the data sets that have it.
+
+    What changed says more than what is; what several data sets have in common is told once, as the first has it.
+    """
     changed = list(changes(of[0], of[1], names[1])) if len(of) == 2 else []
-    told: dict[str, tuple[Finding, list[int]]] = {finding.kind: (finding, []) for finding in changed}
+    told: dict[str, tuple[Finding, list[int]]] = {}
     for at, model in enumerate(of if of[0] or not changed else ()):
         for finding in findings(model) if model else ():
             if all(finding.kind != change.kind for change in changed):
                 told.setdefault(finding.kind, (finding, []))[1].append(at)
-    worst_first = sorted(told.values(), key=lambda pair: -pair[0].weight)
-    entry["findings"] = [[finding.weight, finding.text, at] for finding, at in worst_first]
-    return entry
+    return [*((change, []) for change in changed), *told.values()]
 
 
 def _with_anomalies(
@@ -242,9 +252,9 @@ def _words_among_numbers(ranked: list[tuple[str, float]]) -> list[list[Json]]:
 
 
 def _buckets(histogram: Any) -> list[list[float]]:
-    """Returns low, high and count of the finite buckets."""
+    """Returns low, high and count of the finite buckets; exact, because values may stand at an edge."""
     return [
-        [_number(bucket.low_value), _number(bucket.high_value), _number(bucket.sample_count)]
+        [bucket.low_value, bucket.high_value, bucket.sample_count]
         for bucket in (histogram.buckets if histogram else ())
         if math.isfinite(bucket.low_value) and math.isfinite(bucket.high_value)
     ]
