@@ -1,7 +1,8 @@
 """Statistics of shards as statistics of the whole, without reading the rows again.
 
-Exact, whoever wrote the shards: counts, missing values, zeros, NaN, mean, standard deviation, minimum, maximum, mean
-length, numbers of values. The rest depends on what the shards kept. Computed with `StatsOptions(mergeable=True)`:
+Exact, whoever wrote the shards: counts, missing values, zeros, NaN, mean, standard deviation, minimum, maximum, numbers
+of values, mean length (of strings in lists with nulls only where shards kept all values). The rest depends on what the
+shards kept. Computed with `StatsOptions(mergeable=True)`:
 
 - numeric features of at most 1,000 distinct values merge exactly; of others, ranks of quantiles and counts of
   equal-width buckets are off by at most 0.1 % of the values;
@@ -305,8 +306,10 @@ def _words(parts: Sequence[Any], options: StatsOptions) -> tuple[Words, bool]:
         for bucket in buckets:
             counted[bucket.label] += int(bucket.sample_count)
         # Values that are not text share one placeholder, so that how many differ is not known.
-        complete &= len(buckets) == stats.unique and not stats.invalid_utf8_count
-        count = _leaves(stats.common_stats)
+        is_complete = len(buckets) == stats.unique and not stats.invalid_utf8_count
+        complete &= is_complete
+        # The leaves count nulls inside lists as well, which have no length.
+        count = round(sum(bucket.sample_count for bucket in buckets)) if is_complete else _leaves(stats.common_stats)
         total += count
         total_bytes += round(stats.avg_length * count)
     number = max(

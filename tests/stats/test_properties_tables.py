@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kfx.stats.generate import generate
+from kfx.stats.engines import engine
+from kfx.stats.generate import generate, silent
+from kfx.stats.merge import merge
+from kfx.stats.sources._memory import MemoryTable
 
 from .plain import EPOCH, Kind, check
 from .tables import FEW, describe
@@ -110,12 +114,14 @@ COLUMNS = st.sampled_from(LEAVES) | st.recursive(
 
 
 @st.composite
-def tables(draw: st.DrawFn) -> tuple[pa.Table, dict[str, tuple[Kind, list[Any]]]]:
+def tables(
+    draw: st.DrawFn, kinds: st.SearchStrategy[Column] = COLUMNS
+) -> tuple[pa.Table, dict[str, tuple[Kind, list[Any]]]]:
     """Draws a table in chunks, and its columns' kinds and values."""
     length = draw(st.integers(0, 25))
     columns: dict[str, tuple[Kind, list[Any]]] = {}
     for at in range(draw(st.integers(1, 3))):
-        kind, values = draw(COLUMNS)
+        kind, values = draw(kinds)
         columns[f"c{at}"] = kind, draw(st.lists(st.none() | values, min_size=length, max_size=length))
     edges = sorted({0, length, *draw(st.lists(st.integers(0, length), max_size=3))})
     arrays = {name: pa.array(values, kind.arrow) for name, (kind, values) in columns.items()}
@@ -159,6 +165,30 @@ def test_stored_tables_are_described_as_they_are(
     pq.write_table(table, path, row_group_size=group)
     (stored,) = generate(str(path), FEW).datasets
     same({tuple(feature.path.step): feature for feature in stored.features}, describe(table, FEW))
+
+
+# Values that are not UTF-8 share one place in the ranking, so that how many differ cannot be merged.
+MERGED = st.sampled_from([leaf for leaf in LEAVES if leaf[0].leaf is str.encode or leaf[0].feature != "STRING"])
+MERGEABLE = replace(FEW, mergeable=True)
+
+
+@without_deadline
+@given(tables(MERGED | MERGED.flatmap(listed)), st.lists(st.integers(0, 25), max_size=3).map(sorted))
+def test_merged_shards_are_the_whole(
+    drawn: tuple[pa.Table, dict[str, tuple[Kind, list[Any]]]], places: list[int]
+) -> None:
+    """Statistics of any cut of a table's rows, empty parts among them, merge into figures that are plain Python's."""
+    table, columns = drawn
+    edges = [0, *(min(place, len(table)) for place in places), len(table)]
+    shards = [
+        engine("arrow")(MemoryTable("shard", table.slice(a, b - a)), MERGEABLE, silent)
+        for a, b in itertools.pairwise(edges)
+    ]
+    (merged,) = merge(shards, MERGEABLE).datasets
+    assert merged.num_examples == len(table)
+    found = {tuple(feature.path.step): feature for feature in merged.features}
+    for name, (kind, values) in columns.items():
+        check(found, (name,), kind, values)
 
 
 def same(one: dict[tuple[str, ...], Any], other: dict[tuple[str, ...], Any]) -> None:
