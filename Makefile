@@ -42,9 +42,12 @@ lock: $(VENV)/.test  ## Lock the images' packages again after a change to pyproj
 	@echo 'setuptools>=77' | $(LOCK) - -o requirements-build.txt
 	@$(LOCK) trainer/pyproject.toml --extra gcp --constraint constraints.txt -o trainer/requirements.txt
 
-image: $(VENV)/.run  ## Build the base image, targets full and slim
+image: $(VENV)/.run  ## Build the images: full, slim, trainer
 	@$(BIN)/kfx build --target full
 	@$(BIN)/kfx build --target slim
+	@$(BIN)/kfx build trainer --target trainer
+	@echo 'Budgets, uncompressed:' \
+	  $$(sed -nE 's/^\| `(\w+)`.* budget ([0-9.]+ GB) \|.*/\1 \2,/p' docs/images.md) 'see docs/images.md'
 
 clean:  ## Remove .venv and what runs and builds left
 	@rm -rf $(VENV) kfx-runs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -15,7 +15,7 @@ from kfx.errors import UsageError
 from kfx.images.build import Built, Request
 from kfx.images.engine import PROGRAMS, Engine, find_engine
 
-from ..conftest import absent, loopback_registry, require_program
+from ..conftest import REPOSITORY, absent, loopback_registry, require_program
 
 DOCKERFILE = """\
 ARG BASE
@@ -84,6 +84,13 @@ def registry() -> str:
 def name(registry: str) -> str:
     """A name no image had before."""
     return f"{registry}/kfx-test/{uuid.uuid4().hex}:1"
+
+
+def budget_bytes(target: str) -> float:
+    """What docs/images.md promises of a target: uncompressed, on python:3.12-slim-trixie or a base of its size."""
+    page = (REPOSITORY / "docs" / "images.md").read_text(encoding="utf-8")
+    (budget,) = re.findall(rf"^\| `{target}`.*, budget ([0-9.]+) GB \|", page, re.MULTILINE)
+    return float(budget) * 1e9
 
 
 def run(program: str, image: Built, *command: str, volumes: Sequence[str] = (), options: Sequence[str] = ()) -> str:

@@ -18,10 +18,7 @@ from kfx.images.build import Built, Request, build
 from kfx.images.engine import Engine, find_engine
 
 from ..conftest import REPOSITORY, absent
-from .conftest import run
-
-BUDGET_BYTES = {"slim": 1.1e9, "full": 3.1e9}
-"""What docs/images.md promises, uncompressed, on python:3.12-slim-trixie or a base of its size."""
+from .conftest import budget_bytes, run
 
 
 @pytest.fixture(scope="module", params=["slim", "full"])
@@ -85,7 +82,7 @@ def imports_of_the_bodies(group: str) -> list[str]:
 def test_it_is_within_its_budget(image: Built) -> None:
     """The size docs/images.md promises."""
     assert image.size_bytes
-    assert image.size_bytes <= BUDGET_BYTES[target(image)]
+    assert image.size_bytes <= budget_bytes(target(image))
 
 
 def test_it_runs_without_root_and_writes_only_to_tmp(image: Built, program: str) -> None:
