@@ -71,8 +71,8 @@ def test_strings_take_one_query(recording: Recording, bigquery: Any) -> None:
     assert len(recording.ran) == 1
     described(uri, feature_allowlist=("s0", "f0"))
     first, second = map(sql, recording.ran[1:])
-    assert "SELECT `f0`, `s0` FROM `proj`.`data`.`strings`" in first
-    assert "SELECT `f0` FROM `proj`.`data`.`strings`" in second
+    assert "SELECT `f0` AS `of_f0`, `s0` AS `of_s0` FROM `proj`.`data`.`strings`" in first
+    assert "SELECT `f0` AS `of_f0` FROM `proj`.`data`.`strings`" in second
     assert "s0" not in second
 
 
@@ -87,7 +87,7 @@ def test_only_the_columns_asked_for_are_read(recording: Recording, bigquery: Any
     assert_same(described(uri, **options), arrow(TABLE, **options))
     for job in recording.jobs:
         read = set(re.search(r"SELECT (.*?) FROM `proj`", sql(job))[1].split(", "))  # type: ignore[index]
-        assert read <= {"`f1`", "`i1`", "`s1`"}
+        assert read <= {f"`{name}` AS `of_{name}`" for name in ("f1", "i1", "s1")}
 
 
 @pytest.mark.parametrize("limit", [59 * MIB, 0])

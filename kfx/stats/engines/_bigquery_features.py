@@ -17,7 +17,7 @@ from kfx.stats.figures import FeatureType
 from kfx.stats.sources._bigquery_types import arrow_schema
 
 ROW, ITEM = "kfx_row", "kfx_item"
-"""Names of a row, and of an array's items (with a number), in the SQL; no column of anybody's is called that."""
+"""Names of a row, and of an array's items (with a number), in the SQL."""
 
 CellKind = Literal["integers", "reals", "words", "octets", "lists"]
 CELL_KINDS: tuple[CellKind, ...] = ("integers", "reals", "words", "octets", "lists")
@@ -93,6 +93,16 @@ def quoted(name: str) -> str:
     return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 
+def renamed(name: str) -> str:
+    """Returns what a column is called after it was read: a name that none of the SQL's own can be."""
+    return quoted(f"of_{name}")
+
+
+def column_value(name: str) -> str:
+    """Returns the SQL of a column's value in a row."""
+    return f"{ROW}.{renamed(name)}"
+
+
 def sql_features(what: str, columns: Sequence[Any]) -> list[SqlFeature]:
     """Returns the features of some columns, in the order of the table and depth first.
 
@@ -105,7 +115,7 @@ def sql_features(what: str, columns: Sequence[Any]) -> list[SqlFeature]:
     """
     found: list[SqlFeature] = []
     for column in columns:
-        _collect(what, column, _Place(column.name, (), f"{ROW}.{quoted(column.name)}"), found)
+        _collect(what, column, _Place(column.name, (), column_value(column.name)), found)
     return found
 
 

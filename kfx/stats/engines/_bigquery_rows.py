@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kfx.errors import UsageError
-from kfx.stats.engines._bigquery_features import quoted
+from kfx.stats.engines._bigquery_features import quoted, renamed
 from kfx.stats.options import StatsOptions
 
 _BLOCK_BYTES = 1 << 30  # BigQuery keeps a table of up to about 1 GB in one block
@@ -64,8 +64,8 @@ class Rows:
         return replace(self, as_of=moment) if self.changes else self
 
     def select(self, columns: Sequence[str]) -> str:
-        """Returns the SELECT of some columns; only those are billed."""
-        chosen = ", ".join(map(quoted, columns)) or "1 AS one"
+        """Returns the SELECT of some columns, renamed; only those are billed."""
+        chosen = ", ".join(f"{quoted(name)} AS {renamed(name)}" for name in columns) or "1 AS one"
         moment = f" FOR SYSTEM_TIME AS OF TIMESTAMP '{self.as_of.isoformat(' ')}'" if self.as_of is not None else ""
         where = f" WHERE {self.condition}" if self.condition else ""
         return f"SELECT {chosen} FROM {self.table}{moment}{where}"

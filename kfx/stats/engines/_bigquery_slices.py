@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
-from kfx.stats.engines._bigquery_features import ROW, quoted
+from kfx.stats.engines._bigquery_features import column_value
 from kfx.stats.engines._rows import ALL
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Slices:
 
     def _key(self, number: int) -> str:
         by = self.by[number]
-        values = [f"{ROW}.{quoted(column)}" for column in by.columns]
+        values = [column_value(column) for column in by.columns]
         texts = [self._text(column)[0].format(value) for column, value in zip(by.columns, values, strict=True)]
         none = [f"{value} IS NULL" for value in values]
         none += [

@@ -15,7 +15,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from kfx.stats.engines._bigquery_features import CELL_KINDS, ITEM, ROW, Cell, CellKind, SqlFeature, as_cell, quoted
+from kfx.stats.engines._bigquery_features import (
+    CELL_KINDS,
+    ITEM,
+    ROW,
+    Cell,
+    CellKind,
+    SqlFeature,
+    as_cell,
+    column_value,
+)
 from kfx.stats.engines._bigquery_slices import Slices
 from kfx.stats.proto import LONGEST_RANKED, NON_UTF8, TOO_LONG
 
@@ -142,7 +151,7 @@ def _weight(query: Query) -> str:
     if query.weight is None:
         return "1.0"
     name, kind = query.weight
-    return f"CAST({as_cell(kind, f'{ROW}.{quoted(name)}')} AS FLOAT64)"
+    return f"CAST({as_cell(kind, column_value(name))} AS FLOAT64)"
 
 
 def _row_counts(query: Query) -> str:
