@@ -67,7 +67,7 @@ def test_the_filter_keeps_features_with_anomalies(browser: Browser, tmp_path: Pa
     assert choose("sort", "problems") == ["plan", "home \u203a zip", "phone", "often_missing"]
     assert choose("show", "drift") == ["plan"]
     assert browser.run("[...document.getElementById('show').options].map(o => o.textContent)") == [
-        "All features", "With anomalies (4)", "Drifted or skewed (1)", "Worth a look (5)",
+        "All features", "With anomalies (4)", "Drifted or skewed (1)", "Likely faults (5)",
     ]  # fmt: skip
 
 

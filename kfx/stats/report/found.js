@@ -37,7 +37,7 @@ function overview() {
         ? null
         : tile("Missing cells", all ? percent(gaps / all) : "–", gaps ? `${count(gaps)} of ${count(all)}` : null),
       data.anomalies ? validated(tile) : null,
-      tile("Worth a look", troubled ? plural(troubled, "feature") : "none", null),
+      tile("Likely faults", troubled ? `in ${plural(troubled, "feature")}` : "none", null),
     ].filter(Boolean),
   );
   const option = (text, name) => el("option", { value: name }, text);
@@ -50,7 +50,7 @@ function overview() {
   const shows = [
     ["anomalies", "With anomalies"],
     ["drift", "Drifted or skewed"],
-    ["problems", "Worth a look"],
+    ["problems", "Likely faults"],
   ].map(([name, text]) => [name, text, data.features.filter(SHOWS[name]).length]);
   $("show").append(
     option("All features", ""),
