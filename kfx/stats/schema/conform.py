@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,8 @@ _WHERE_BYTES_GO = ("", "natural_language_domain", "image_domain", "url_domain")
 class Surroundings:
     """What the checks of a feature need besides the feature and its statistics."""
 
-    string_domains: Mapping[str, schema_pb2.StringDomain]
-    """The schema's string domains by name; the checks add to them."""
+    string_domains: MutableMapping[str, schema_pb2.StringDomain]
+    """The schema's string domains by name; the checks add to them, and take those out that are no text."""
 
     environment: str = ""
     """The environment that is validated; empty for none."""
@@ -109,6 +109,8 @@ def _check_domain(feature: schema_pb2.Feature, view: FeatureView, around: Surrou
 
 def _check_string(feature: schema_pb2.Feature, kind: str, view: FeatureView, around: Surroundings) -> list[Reason]:
     if view.invalid_utf8:
+        if kind == "domain":
+            del around.string_domains[feature.domain]
         feature.ClearField(kind)
         text = "Found strings that were not valid UTF8 strings."
         return [Reason("ENUM_TYPE_INVALID_UTF8", "Invalid UTF8 strings", text)]

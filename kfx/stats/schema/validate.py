@@ -6,7 +6,7 @@ Both walk the same checks (`conform.py`). `validate` runs them on a copy of each
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -153,11 +153,29 @@ def update_schema(
         {domain.name: domain for domain in updated.string_domain}, environment, updated.default_environment
     )
     for root in view.roots():
+        known = len(around.string_domains)
         _update(updated, updated, view, root, around, max_string_domain_size)
+        if len(around.string_domains) < known:
+            _forget_domains(updated, {domain.name for domain in schema.string_domain} - set(around.string_domains))
     for path, feature in _required(updated.feature, around):
         if path not in view.features:
             presence.deprecate(feature)
     return updated
+
+
+def _forget_domains(schema: schema_pb2.Schema, names: Collection[str]) -> None:
+    """Removes string domains whose values turned out not to be text, wherever they are named."""
+
+    def clear(features: Any) -> None:
+        for feature in features:
+            if feature.domain in names:
+                feature.ClearField("domain")
+            clear(feature.struct_domain.feature)
+
+    clear(schema.feature)
+    kept = [domain for domain in schema.string_domain if domain.name not in names]
+    del schema.string_domain[:]
+    schema.string_domain.extend(kept)
 
 
 def _update(

@@ -220,6 +220,7 @@ UPDATED: dict[str, Case] = {
     "other_type": Case(one(numbers([1, 2])), enum()),
     "new_value": Case(one(text({**COLOURS, "black": 1}), 101), enum()),
     "fewer": Case(one(text(COLOURS, missing=100), 200), enum(body=REQUIRED)),
+    "invalid_utf8": Case(one(text(COLOURS, invalid=2), 102), enum() + feature('type: BYTES domain: "c"', "y")),
     "range": Case(one(numbers([-1, 20], "INT"), 2), feature("type: INT int_domain { min: 0 max: 10 }")),
     "bool": Case(one(numbers([0, 5], "INT"), 2), feature("type: INT bool_domain {}")),
     "shape": Case(one(numbers([1, 2], lengths=[(1, 2)]), 2), feature("type: FLOAT shape { dim { size: 1 } }")),
