@@ -7,6 +7,7 @@ Both submit bq_sklearn_train to the tests' double of Vertex AI on loopback, each
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from google_double import GoogleDouble, serve
+
+import kfx
 
 _DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 _SDK = """
@@ -51,8 +54,12 @@ def main(rounds: int) -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder) / "file.yaml")
-        kfx = [sys.executable, "-m", "kfx.cli.main"]
-        subprocess.run([*kfx, "compile", "bq_sklearn_train", "-o", file], check=True, capture_output=True)
+        program = [sys.executable, "-m", "kfx.cli.main"]
+        # What `kfx submit --build` would have left here: the trainer's image is not asked for on the network.
+        trainer = {"name": f"europe-west4-docker.pkg.dev/my-project/kfx/trainer:{kfx.__version__}", "digest": _DIGEST}
+        (Path(folder) / ".kfx").mkdir()
+        (Path(folder) / ".kfx" / "images.json").write_text(json.dumps({"trainer": trainer}), encoding="utf-8")
+        subprocess.run([*program, "compile", "bq_sklearn_train", "-o", file], check=True, capture_output=True)
         for number in range(rounds):
             run = ["--project=my-project", "--region=europe-west4", "--pipeline-root=gs://bucket/r"]
             run += [
@@ -62,13 +69,13 @@ def main(rounds: int) -> None:
                 "--location=europe-west4",
             ]
             commands = (
-                [*kfx, "submit", "bq_sklearn_train", *run],
-                [*kfx, "submit", file, *run, f"--display-name={number}", f"--job-id=c{number}"],
+                [*program, "submit", "bq_sklearn_train", *run],
+                [*program, "submit", file, *run, f"--display-name={number}", f"--job-id=c{number}"],
                 [sys.executable, "-c", _SDK, double.url, file],
             )
             for name, command in zip(taken, commands, strict=True):
                 begun = time.perf_counter()
-                subprocess.run(command, check=True, capture_output=True)
+                subprocess.run(command, check=True, capture_output=True, cwd=folder)
                 taken[name].append(time.perf_counter() - begun)
     server.shutdown()
     for name, times in taken.items():

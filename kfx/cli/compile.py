@@ -44,7 +44,7 @@ def compile_(pipeline: str, path: Path, image: str | None, slim_image: str | Non
         compiled = _pinning.pinned(compiled, {}) if pin else _pinning.with_recorded(compiled)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(compiled.text, encoding="utf-8")
+    beside.write_text(compiled.yaml, encoding="utf-8")
     beside.replace(path)
     click.echo(f"{compiled.name} -> {path}")
     for name in tags(compiled.spec):

@@ -48,7 +48,10 @@ class Pipeline:
     """The second YAML document, `platforms:`, that kfp-kubernetes settings make; empty without them."""
 
     text: str = ""
-    """The YAML as kfp writes it, both documents."""
+    """The YAML it was read from, both documents; `yaml` is the present one."""
+
+    edited: bool = False
+    """Whether the specification differs from the text."""
 
     origin: str = ""
     """What the user named, for messages."""
@@ -79,22 +82,27 @@ class Pipeline:
         return found, (self.rule(found, self.spec) if self.rule else None) or []
 
     def changed(self, spec: dict[str, Any]) -> Pipeline:
-        """Returns the pipeline with another specification, and its YAML as kfp writes it.
+        """Returns the pipeline with another specification.
 
         Args:
             spec: The specification; this one's, changed.
         """
-        if spec == self.spec:
-            return self
+        return self if spec == self.spec else dataclasses.replace(self, spec=spec, edited=True)
+
+    @property
+    def yaml(self) -> str:
+        """The YAML as kfp writes it: comments, the specification, the platforms."""
+        if not self.edited:
+            return self.text
         comments = "".join(itertools.takewhile(lambda line: line.startswith("#"), self.text.splitlines(keepends=True)))
-        documents = [spec, {"platforms": self.platforms}] if self.platforms else [spec]
-        return dataclasses.replace(self, spec=spec, text=comments + yaml.dump_all(documents, sort_keys=True))
+        documents = [self.spec, {"platforms": self.platforms}] if self.platforms else [self.spec]
+        return comments + yaml.dump_all(documents, sort_keys=True)
 
     def load(self) -> Any:
         """Returns the kfp component, which runs the pipeline when called after `kfp.local.init`."""
         from kfp import components
 
-        return components.load_component_from_text(self.text)
+        return components.load_component_from_text(self.yaml)
 
 
 def names() -> list[str]:

@@ -69,7 +69,7 @@ def _push_pipeline(name: str, registry: str, tags: tuple[str, ...], token: str |
     here = urlsplit(registry).hostname in ("localhost", "127.0.0.1", "::1")
     check_images(compiled.spec, {}, emulated=here)
     compiled = _pinning.pinned(compiled, {}, emulated=here) if pin else compiled
-    found = upload(registry, compiled.text, tags, reveal(token) if token else None)
+    found = upload(registry, compiled.yaml, tags, reveal(token) if token else None)
     if output == "json":
         click.echo(json.dumps({"package": found.package, "version": found.version, "url": found.url}))
     else:

@@ -87,9 +87,12 @@ class Settings:
     base_kfx_slim_image: str | None = None
     """Image of the components that need no TensorFlow; `BASE_KFX_SLIM_IMAGE` in the environment and in `.env`."""
 
+    base_kfx_dataflow_image: str | None = None
+    """Image of Dataflow's workers; `BASE_KFX_DATAFLOW_IMAGE` in the environment and in `.env`."""
+
 
 SHARED = {field.name: field for field in dataclasses.fields(Settings)}
-_IMAGES = {"base_kfx_image": "BASE_KFX_IMAGE", "base_kfx_slim_image": "BASE_KFX_SLIM_IMAGE"}
+_IMAGES = {name: name.upper() for name in ("base_kfx_image", "base_kfx_slim_image", "base_kfx_dataflow_image")}
 _LAST_RESORT = {"project": "GOOGLE_CLOUD_PROJECT"}
 
 

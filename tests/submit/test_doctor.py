@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from google_double import PROJECT_NUMBER, GoogleDouble, RefusalError, Sent
 
 from kfx.cli.main import kfx_
 from kfx.errors import UsageError
 from kfx.images.record import Pushed, record
+from kfx.submit import doctor
 from kfx.submit.doctor import APIS, BIGQUERY_PERMISSIONS, RUNNER_ROLES, Finding, Setup, examine
 
 ACCOUNT = "runner@my-project.iam.gserviceaccount.com"
@@ -195,6 +198,21 @@ def test_what_one_may_not_look_at_is_skipped(setup: Setup, google: GoogleDouble)
     (skipped,) = [finding for finding in examine(setup) if finding.state != "ok"]
     assert (skipped.name, skipped.state) == ("roles", "skipped")
     assert "denied" in skipped.detail
+
+
+def test_a_service_account_is_granted_roles_by_its_name(
+    google: GoogleDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In CI the caller is no user: the command names the account of the credentials."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    info = {"type": "service_account", "client_email": ACCOUNT, "private_key": pem, "token_uri": google.url}
+    (tmp_path / "key.json").write_text(json.dumps(info), encoding="utf-8")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
+    assert doctor._you(Setup()) == MEMBER
+    assert doctor._you(Setup(api_endpoint=google.url)) == YOU
 
 
 def test_nothing_set_is_told_and_the_rest_skipped(google: GoogleDouble) -> None:

@@ -167,11 +167,11 @@ def test_kfx_and_kfp_write_the_same_yaml(project: Path) -> None:
     from kfx.cli.pipeline import resolve
 
     found = resolve("pinned.yaml")
-    assert found.changed({**found.spec}).text == found.text
+    assert found.changed({**found.spec}).yaml == found.text
     again = found.changed({**found.spec, "extra": 1})
-    assert again.text.replace("extra: 1\n", "") == found.text
+    assert again.yaml.replace("extra: 1\n", "") == found.text
     settings = dataclasses.replace(found, platforms={"kubernetes": {"x": 1}}).changed({**found.spec, "extra": 1})
-    assert list(yaml.safe_load_all(settings.text))[1] == {"platforms": {"kubernetes": {"x": 1}}}
+    assert list(yaml.safe_load_all(settings.yaml))[1] == {"platforms": {"kubernetes": {"x": 1}}}
 
 
 def test_no_pin_submits_names(project: Path, google: GoogleDouble, registry: str) -> None:
