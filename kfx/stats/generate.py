@@ -58,6 +58,11 @@ def generate(
     """
     options = options or StatsOptions()
     compute = engine(engine_name)
+    if engine_name != "bigquery" and (options.sample_by == "blocks" or options.maximum_bytes_billed is not None):
+        raise UsageError(
+            f"sample_by=blocks and maximum_bytes_billed are for the engine bigquery, and this is {engine_name}. "
+            "A query that another engine reads has its limit in the source: bq-query:max_bytes=2TiB;SELECT ..."
+        )
     source = open_source(uri, TextReading(options.delimiter, options.on_bad_rows))
     computed = compute(source, options, progress)
     if isinstance(source, Skipping) and source.bad_rows.count:

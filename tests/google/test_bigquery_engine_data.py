@@ -163,7 +163,8 @@ def test_numbers_at_the_ends_of_their_range(bigquery: Any) -> None:
 
 def test_odd_names(bigquery: Any) -> None:
     """Names with spaces, quotes, dots in other letters, keywords and the names the SQL itself uses are only names."""
-    names = "a b|select|é|日本|x'y|x%y|v|s|c|w|here|kfx_cell|kfx_row|kfx_rows|of_v|cell|one|n|#1|a-b".split("|")
+    names = ["a b", "select", "é", "日本", "x'y", "x%y", "v", "s", "c", "w", "here", "kfx_cell", "kfx_row", "kfx_rows",
+             "of_v", "cell", "one", "n", "#1", "a-b"]  # fmt: skip
     table = pa.table({name: [number, number + 1, 7] for number, name in enumerate(names)})
     assert_same(described(load(bigquery, "odd_names", table)), arrow(table))
     options = StatsOptions(weight_feature="w", slice_features=(Slice.parse("v=7,x'y"), Slice.parse("select")))

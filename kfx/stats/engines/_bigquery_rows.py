@@ -78,8 +78,7 @@ class Rows:
             rate: The share, above 0 and at most 1.
             blocks: Choose blocks of the table, of which only those chosen are read and billed, instead of rows.
         """
-        # 17 digits: the share BigQuery reads is the very one asked for.
-        system = f" TABLESAMPLE SYSTEM ({rate * 100:.17g} PERCENT)" if blocks else ""
+        system = f" TABLESAMPLE SYSTEM ({rate * 100:.15g} PERCENT)" if blocks else ""
         conditions = [self.condition] if self.condition else []
         if not blocks:
             conditions.append(f"RAND() < {rate!r}")
