@@ -71,12 +71,16 @@ def run(
     from kfx.cli._display import RunDisplay
     from kfx.cli.parameters import check, parse
     from kfx.cli.pipeline import resolve
+    from kfx.images.pin import with_local_slim
+    from kfx.launch.docker import DockerLauncher
     from kfx.launch.local import LocalRun
     from kfx.launch.record import Recorder
     from kfx.notify.lint import check_spec
 
     launcher = _launcher(on, volumes, env, network)
     compiled = resolve(pipeline)
+    if isinstance(launcher, DockerLauncher):
+        compiled = compiled.changed(with_local_slim(compiled.spec, launcher.has))
     arguments = check(parse(texts, compiled.spec), compiled.spec)
     check_spec(compiled.spec, arguments)
     folder = _new_folder(root.resolve(), compiled.name)

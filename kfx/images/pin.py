@@ -62,6 +62,21 @@ def with_pushed(spec: Mapping[str, Any], pushed: Mapping[str, Pushed]) -> dict[s
     return changed
 
 
+def with_local_slim(spec: Mapping[str, Any], has: Callable[[str], bool]) -> dict[str, Any]:
+    """Lets slim components without a configured image run in the slim image where only that was built.
+
+    Args:
+        spec: The specification.
+        has: Tells whether an image is on this machine.
+    """
+    changed = copy.deepcopy(dict(spec))
+    for container, target in _kfx_containers(changed):
+        name, slim = container["image"], beside(container["image"], "slim")
+        if target == "slim" and name.startswith(f"{REPOSITORY}:") and not has(name) and has(slim):
+            container["image"] = slim
+    return changed
+
+
 def with_digests(
     spec: Mapping[str, Any],
     *,

@@ -64,6 +64,16 @@ class DockerLauncher:
     def check(self, name: str, image: str, command: Sequence[str]) -> None:
         """Refuses nothing: every task has an image."""
 
+    def has(self, image: str) -> bool:
+        """Tells whether an image is on this machine."""
+        import docker
+
+        try:
+            self._client.images.get(image)
+        except docker.errors.ImageNotFound:
+            return False
+        return True
+
     def run(self, task: TaskSpec, on_line: Callable[[str], None] | None = None) -> int:
         """Runs a task to its end in a container of its own.
 

@@ -14,7 +14,7 @@ import yaml
 
 import kfx
 from kfx.errors import UsageError
-from kfx.images.pin import pinned, tags, targets, with_digests, with_image, with_pushed
+from kfx.images.pin import pinned, tags, targets, with_digests, with_image, with_local_slim, with_pushed
 from kfx.images.record import Pushed, beside, record, recorded, serving
 from kfx.images.reference import Reference
 
@@ -242,3 +242,18 @@ def test_names_beside_the_full_image() -> None:
     assert beside("host.example:5000/kfx:1", "slim") == "host.example:5000/kfx:1-slim"
     assert beside("host.example/p/kfx:1", "trainer") == "host.example/p/trainer:1"
     assert beside("host.example/p/kfx@sha256:0", "slim") == f"host.example/p/kfx:{kfx.__version__}-slim"
+
+
+@pytest.mark.parametrize(
+    ("built", "slim"),
+    [
+        ({"localhost/kfx:0-slim"}, "localhost/kfx:0-slim"),
+        ({"localhost/kfx:0", "localhost/kfx:0-slim"}, "localhost/kfx:0"),
+        (set(), "localhost/kfx:0"),
+    ],
+)
+def test_where_only_the_slim_image_was_built_slim_components_run_in_it(built: set[str], slim: str) -> None:
+    """`kfx build --target slim`, then `kfx run --on docker`; the full image serves all where it is there."""
+    changed = with_local_slim(spec_of("localhost/kfx:0"), built.__contains__)
+    assert images_by_target(changed) == {"slim": slim, "full": "localhost/kfx:0"}
+    assert with_local_slim(spec_of(FULL), built.__contains__) == spec_of(FULL)

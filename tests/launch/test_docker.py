@@ -85,6 +85,12 @@ def test_cancelling_stops_the_container_and_tells_the_exit_task(executor_image: 
     assert _leftovers(recorder) == []
 
 
+def test_it_knows_what_is_on_this_machine(executor_image: str) -> None:
+    """Without pulling anything."""
+    assert DockerLauncher().has(executor_image)
+    assert not DockerLauncher().has("localhost/no-such-image:0")
+
+
 def test_an_image_that_cannot_be_had_is_named(container_engine: str, tmp_path: Path) -> None:
     """A missing image fails the task with its name and the way out, and leaves no container."""
     task = TaskSpec("say", "localhost/no-such-image:0", ["true"], tmp_path / "run" / "say", tmp_path / "run")

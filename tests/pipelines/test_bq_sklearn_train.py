@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,13 @@ def test_nothing_comes_from_a_cache(compiled: Pipeline) -> None:
     """A table may have other rows tomorrow; an exit task from a cache would tell nobody."""
     for task in [*tasks(compiled, "comp-exit-handler-1").values(), tasks(compiled, "root")["notify-email"]]:
         assert task["cachingOptions"] == {}
+
+
+def test_the_trainers_image_is_kfxs_own_to_build(compiled: Pipeline) -> None:
+    """`kfx submit --build` finds its folder, which has a Dockerfile with that target."""
+    assert compiled.images == {"training_image": "trainer"}
+    assert re.search(r"(^|/)trainer:[^/]+$", compiled.parameters["training_image"].default)
+    assert "AS trainer" in (REPOSITORY / "trainer" / "Dockerfile").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
