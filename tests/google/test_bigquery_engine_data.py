@@ -190,6 +190,46 @@ def test_slices_of_every_type(bigquery: Any) -> None:
         assert_same(described(uri, options), arrow(table, options))
 
 
+def test_slices_named_by_sql(bigquery: Any) -> None:
+    """TFDV's slicing SQL, over flat columns and lists: a row is in every slice the SQL names for it, once."""
+    table = pa.table({
+        "x": [1.0, 2.0, 3.0, 4.0], "country": ["DE", None, "FR", "DE"], "tags": [["a", "b", "a"], ["a"], [], ["c"]],
+        "a b": [1, 2, 3, 4],
+    })  # fmt: skip
+    uri = load(bigquery, "slice_sqls", table)
+    sqls = (
+        "SELECT STRUCT(country) FROM example.country",
+        "SELECT STRUCT(t AS tag, country) FROM example.tags AS t, example.country WHERE country != 'FR';",
+        "select struct(n as number) from example.`a b` n where n > 3",
+    )
+    found = described(uri, StatsOptions(slice_sqls=sqls, feature_allowlist=("x",)))
+    stats = {dataset.name: dataset.features[0].num_stats for dataset in found.datasets}
+    assert {name: (figures.min, figures.max) for name, figures in stats.items()} == {
+        "All Examples": (1, 4), "country_DE": (1, 4), "country_FR": (3, 3), "tag_a_country_DE": (1, 1),
+        "tag_b_country_DE": (1, 1), "tag_c_country_DE": (4, 4), "number_4": (4, 4),
+    }  # fmt: skip
+    assert {dataset.name: dataset.num_examples for dataset in found.datasets}["tag_a_country_DE"] == 1
+    by_name = described(uri, StatsOptions(slice_sqls=("SELECT STRUCT(country)",), feature_allowlist=("x",)))
+    by_column = described(uri, StatsOptions(slice_features=(Slice.parse("country"),), feature_allowlist=("x",)))
+    assert_same(by_name, by_column)
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("DELETE FROM t", "names no slices. Write SELECT STRUCT"),
+        ("SELECT country FROM example.country", "names no slices"),
+        ("SELECT STRUCT(x) FROM data.secrets", "example.COLUMN and no other tables"),
+        ("SELECT STRUCT(z) FROM example.z", "no column 'z'"),
+    ],
+)
+def test_what_is_no_slicing_sql(bigquery: Any, sql: str, says: str) -> None:
+    """SQL of another shape, or over another table, is refused."""
+    uri = load(bigquery, "no_slice_sql", pa.table({"x": [1]}))
+    with pytest.raises(UsageError, match=says):
+        described(uri, StatsOptions(slice_sqls=(sql,)))
+
+
 def test_weights_of_lists_and_structs(bigquery: Any) -> None:
     """Weighted figures are the same, of items by the weight of their row."""
     draws = random.Random(1)  # noqa: S311 - no secret

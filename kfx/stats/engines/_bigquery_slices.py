@@ -5,6 +5,8 @@ as `0:["DE","mobile"]`. The whole table's key is empty. Of a key Python makes th
 the same values.
 """
 
+# ruff: noqa: S608 - SQL is what this file makes: names are quoted, values are parameters
+
 from __future__ import annotations
 
 import datetime as dt
@@ -14,7 +16,8 @@ from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
-from kfx.stats.engines._bigquery_features import column_value
+from kfx.stats.engines._bigquery_features import column_value, quoted
+from kfx.stats.engines._bigquery_slice_sql import SliceSql, slice_name
 from kfx.stats.engines._rows import ALL
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 WHOLE = ""
 """Key of the whole table."""
+
+_SQL = "sql"  # begins the keys of slices that SQL names
 
 _EPOCH = dt.datetime(1970, 1, 1)
 _UTC_EPOCH = _EPOCH.replace(tzinfo=dt.timezone.utc)
@@ -65,10 +70,16 @@ class Slices:
     """The slices some options ask for."""
 
     by: tuple[Slice, ...]
-    """The ways to slice."""
+    """The ways to slice by columns and their values."""
+
+    sqls: tuple[SliceSql, ...]
+    """The ways to slice by SQL."""
 
     kinds: dict[str, str]
-    """BigQuery's type of each column that slices."""
+    """BigQuery's type of each column."""
+
+    repeated: frozenset[str]
+    """Columns that are arrays."""
 
     @classmethod
     def of(cls, options: StatsOptions, columns: Sequence[Any]) -> Slices:
@@ -79,19 +90,47 @@ class Slices:
             columns: The google.cloud.bigquery.SchemaField of the table's columns.
         """
         kinds = {column.name: column.field_type.upper() for column in columns}
-        return cls(options.slice_features, {name: _SAME.get(kind, kind) for name, kind in kinds.items()})
+        return cls(
+            by=options.slice_features,
+            sqls=tuple(map(SliceSql.parse, options.slice_sqls)),
+            kinds={name: _SAME.get(kind, kind) for name, kind in kinds.items()},
+            repeated=frozenset(column.name for column in columns if column.mode == "REPEATED"),
+        )
+
+    @property
+    def any(self) -> bool:
+        """Whether there is more than the whole table."""
+        return bool(self.by or self.sqls)
+
+    @property
+    def sql_columns(self) -> tuple[str, ...]:
+        """Columns the SQL reads."""
+        return tuple(dict.fromkeys(column for sql in self.sqls for column in sql.columns))
 
     @property
     def whole(self) -> str:
         """TFDV's name of the whole table's data set."""
-        return ALL if self.by else ""
+        return ALL if self.any else ""
 
-    def keys(self) -> str:
-        """Returns SQL of the array of a row's keys, null where a way to slice has none for it."""
-        return f"[{', '.join([repr(WHOLE), *map(self._key, range(len(self.by)))])}]"
+    def unnested(self) -> str:
+        """Returns what FROM has behind a row: its keys as `kfx_slice`, null where a way to slice has none for it."""
+        keys = f"[{', '.join([repr(WHOLE), *map(self._key, range(len(self.by)))])}]"
+        if not self.sqls:
+            return f"UNNEST({keys}) AS kfx_slice"
+        named = [
+            f"ARRAY(SELECT DISTINCT CONCAT('{_SQL}{number}:', TO_JSON_STRING(kfx_key)) "
+            f"FROM UNNEST(ARRAY({sql.select})) AS kfx_key)"
+            for number, sql in enumerate(self.sqls)
+        ]
+        lists = ", ".join(f"{self._list(column)} AS {quoted(column)}" for column in self.sql_columns)
+        return f"UNNEST([STRUCT({lists})]) AS example, UNNEST(ARRAY_CONCAT({', '.join([keys, *named])})) AS kfx_slice"
+
+    def _list(self, column: str) -> str:
+        value = column_value(column)
+        return value if column in self.repeated else f"IF({value} IS NULL, [], [{value}])"
 
     def parameters(self) -> list[Any]:
-        """Returns the query parameters `keys` refers to: the values that are wanted."""
+        """Returns the query parameters the SQL refers to: the values that are wanted."""
         from google.cloud.bigquery import ArrayQueryParameter
 
         return [
@@ -106,6 +145,8 @@ class Slices:
         if key == WHOLE:
             return self.whole
         number, _, values = key.partition(":")
+        if number.startswith(_SQL):
+            return slice_name(values)
         by = self.by[int(number)]
         texts = [self._text(column)[1](value) for column, value in zip(by.columns, json.loads(values), strict=True)]
         if any(wanted is not None and text not in wanted for text, wanted in zip(texts, by.values, strict=True)):

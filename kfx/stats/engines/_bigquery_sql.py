@@ -79,7 +79,7 @@ def distinct_slices(rows: str, slices: Slices, most: int) -> str:
     """
     return (
         f"WITH kfx_rows AS ({rows}) SELECT DISTINCT kfx_slice AS s FROM kfx_rows AS {ROW}, "
-        f"UNNEST({slices.keys()}) AS kfx_slice WHERE kfx_slice IS NOT NULL LIMIT {most}"
+        f"{slices.unnested()} WHERE kfx_slice IS NOT NULL LIMIT {most}"
     )
 
 
@@ -142,7 +142,7 @@ def _unnested(cells: Sequence[tuple[int, Cell]], query: Query) -> Iterator[str]:
         structs = ", ".join(f"STRUCT({number} AS c, {cell.value} AS v, {cell.here} AS here)" for number, cell in group)
         yield (
             f"SELECT kfx_slice AS s, kfx_cell.c AS c, kfx_cell.v AS v{weight} FROM kfx_rows AS {ROW}, "
-            f"UNNEST({query.slices.keys()}) AS kfx_slice{items}, UNNEST([{structs}]) AS kfx_cell "
+            f"{query.slices.unnested()}{items}, UNNEST([{structs}]) AS kfx_cell "
             "WHERE kfx_slice IS NOT NULL AND kfx_cell.here"
         )
 
@@ -158,9 +158,7 @@ def _row_counts(query: Query) -> str:
     weight = _weight(query)
     bad = f"COUNTIF({weight} IS NULL OR IS_NAN({weight}) OR IS_INF({weight}) OR {weight} < 0)"
     weights = {"weight": f"SUM({weight})", "bad_weights": bad} if query.weight else {}
-    table = (
-        f"kfx_rows AS {ROW}, UNNEST({query.slices.keys()}) AS kfx_slice WHERE kfx_slice IS NOT NULL GROUP BY kfx_slice"
-    )
+    table = f"kfx_rows AS {ROW}, {query.slices.unnested()} WHERE kfx_slice IS NOT NULL GROUP BY kfx_slice"
     return selected(
         _DESCRIBED, "rows", table, s="kfx_slice", cells="COUNT(*)", moment="ANY_VALUE(CURRENT_TIMESTAMP())", **weights
     )

@@ -83,9 +83,9 @@ class _Computation:
         wanted = [field for field in about.fields if field.name in (options.feature_allowlist or fields)]
         self._features = sql_features(about.uri, wanted)
         self._choices = _choices(self._features, options)
-        self._beside = _beside(about, fields, options)
-        weight = options.weight_feature
         self._slices = Slices.of(options, about.fields)
+        self._beside = _beside(about, fields, self._slices, options)
+        weight = options.weight_feature
         self._query = Query(
             features=self._features,
             slices=self._slices,
@@ -121,7 +121,7 @@ class _Computation:
 
     def _check_slices(self) -> None:
         """Counts the slices before figures are computed for every one of them."""
-        if not self._slices.by:
+        if not self._slices.any:
             return
         sql = distinct_slices(self._rows.select(self._beside), self._slices, MOST_SLICES + 2)
         statement = Statement(sql, tuple(self._slices.parameters()))
@@ -230,7 +230,7 @@ def _choices(features: Sequence[SqlFeature], options: StatsOptions) -> dict[int,
     return {feature.number: options.of_feature(feature.path) for feature in features}
 
 
-def _beside(about: Described, fields: Mapping[str, Any], options: StatsOptions) -> tuple[str, ...]:
+def _beside(about: Described, fields: Mapping[str, Any], slices: Slices, options: StatsOptions) -> tuple[str, ...]:
     """Returns the columns that every query reads: the weight, and those that slice.
 
     Raises:
@@ -239,9 +239,9 @@ def _beside(about: Described, fields: Mapping[str, Any], options: StatsOptions) 
     named = [column for by in options.slice_features for column in by.columns]
     if options.weight_feature is not None:
         named.append(options.weight_feature)
-    check_columns(about.uri, list(fields), named)
+    check_columns(about.uri, list(fields), [*named, *slices.sql_columns])
     known = [fields[name] for name in dict.fromkeys(named)]
-    return RowSelection(about.uri, arrow_schema(about.uri, known), options).columns
+    return (*RowSelection(about.uri, arrow_schema(about.uri, known), options).columns, *slices.sql_columns)
 
 
 def _in_batches(features: Sequence[SqlFeature]) -> Iterator[list[SqlFeature]]:
