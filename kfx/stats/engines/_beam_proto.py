@@ -47,9 +47,32 @@ def finished(
         known = [feature for feature in dataset.features if tuple(feature.path.step) in order]
         for feature in sorted(known, key=lambda one: order[tuple(one.path.step)]):
             target.features.add().CopyFrom(feature)
+            _keep_wanted_histograms(target.features[-1], options)
             if meaning := meanings.get(tuple(feature.path.step)):
                 target.features[-1].custom_stats.add(name="unit", str=meaning)
     return made
+
+
+def _keep_wanted_histograms(feature: statistics_pb2.FeatureNameStatistics, options: StatsOptions) -> None:
+    """Takes out the histograms that are not wanted of a numeric feature, and the median when none is."""
+    from tensorflow_metadata.proto.v0.statistics_pb2 import Histogram
+
+    chosen = options.of_feature(tuple(feature.path.step))
+    wanted = {
+        Histogram.STANDARD: chosen.num_histogram_buckets,
+        Histogram.QUANTILES: chosen.num_quantiles_histogram_buckets,
+    }
+    if all(wanted.values()) or not feature.HasField("num_stats"):
+        return
+    numbers = [feature.num_stats]
+    if feature.num_stats.HasField("weighted_numeric_stats"):
+        numbers.append(feature.num_stats.weighted_numeric_stats)
+    for stats in numbers:
+        kept = [histogram for histogram in stats.histograms if wanted[histogram.type]]
+        del stats.histograms[:]
+        stats.histograms.extend(kept)
+        if not any(wanted.values()):
+            stats.ClearField("median")
 
 
 def _paths(path: Path, kind: pa.DataType) -> Iterator[Path]:

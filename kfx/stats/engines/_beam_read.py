@@ -19,7 +19,7 @@ from kfx.stats.engines import Progress
 from kfx.stats.engines._beam_arrow import listed
 from kfx.stats.engines._columnar import ColumnarTable, needed
 from kfx.stats.engines._rows import RowSelection
-from kfx.stats.sources._columns import pick
+from kfx.stats.sources._columns import check_columns, pick
 from kfx.stats.sources._parts import settled
 
 if TYPE_CHECKING:
@@ -146,11 +146,21 @@ def read_part(part: Part, schemas: Schemas, options: StatsOptions, version: str)
     yield from _described(source, source.batches(needed(options)), options)
 
 
+def checked_selection(source: Source, options: StatsOptions) -> RowSelection:
+    """Returns the rows and data sets to describe.
+
+    Raises:
+        UsageError: A column that the options name does not exist or cannot serve.
+    """
+    schema = source.schema()
+    check_columns(source.uri, schema.names, options.feature_allowlist)
+    return RowSelection(source.uri, schema, options)
+
+
 def _described(source: Source, batches: Iterator[pa.RecordBatch], options: StatsOptions) -> Iterator[Any]:
     from apache_beam.pvalue import TaggedOutput
 
-    schema = source.schema()
-    selection = RowSelection(source.uri, schema, options)
+    schema, selection = source.schema(), checked_selection(source, options)
     kept = [name for name in needed(options) or schema.names if _is_kept(name, options)]
     read = used = 0
     # A table without rows, or a slice's first, has its columns all the same.

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kfx.errors import KfxError, PermanentError, UsageError
 from kfx.stats.engines._beam_files import removed
 from kfx.stats.engines._beam_graph import Graph, Result, read_result
-from kfx.stats.engines._beam_read import Part
+from kfx.stats.engines._beam_read import Part, checked_selection
 from kfx.stats.extract import extracted
 from kfx.stats.sources import open_source
+from kfx.stats.sources._parquet import ParquetFiles
 from kfx.stats.sources._parts import parts, settled
 from kfx.stats.sources.bq import BigQueryTable
 from kfx.termination import on_terminate
@@ -57,6 +58,8 @@ def run_remotely(source: Source, graph: Graph, beam: BeamOptions) -> Remote:
     name = beam.unique_name()
     folder = f"{beam.temp_location.rstrip('/')}/{name}"
     with _readable(source, beam, folder) as (table, rows), removed(folder):
+        if isinstance(table, ParquetFiles):  # text shows its columns to the workers, who read it
+            checked_selection(table, graph.options)
         numbered = [Part(number, part) for number, part in enumerate(parts(table)[0])]
         stop = threading.Event()
         with on_terminate(stop.set):

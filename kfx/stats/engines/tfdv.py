@@ -22,7 +22,6 @@ from kfx.stats.engines._beam_proto import finished
 from kfx.stats.engines._beam_read import LostRowsError, opened
 from kfx.stats.engines._beam_remote import run_remotely
 from kfx.stats.engines._columnar import columnar
-from kfx.stats.options import EVERY_OTHER, HistogramChoice
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -93,9 +92,9 @@ def _tfdv_options(options: StatsOptions) -> Any:
         num_top_values=options.num_top_values,
         num_rank_histogram_buckets=options.num_rank_histogram_buckets,
         num_values_histogram_buckets=options.num_values_histogram_buckets,
-        num_histogram_buckets=options.num_histogram_buckets,
-        num_quantiles_histogram_buckets=options.num_quantiles_histogram_buckets,
-        per_feature_stats_config=_per_feature(options),
+        # Histograms that are not wanted are taken out afterwards: TFDV 1.21 has an option for it and does not heed it.
+        num_histogram_buckets=options.num_histogram_buckets or 1,
+        num_quantiles_histogram_buckets=options.num_quantiles_histogram_buckets or 1,
     )
 
 
@@ -127,39 +126,17 @@ def _check_supported(options: StatsOptions) -> None:
         "on_bad_rows=skip outside this process": options.on_bad_rows == "skip" and not options.beam.is_direct,
         "mergeable": options.mergeable,
         "slice_sqls": options.slice_sqls,
-        "num_histogram_buckets=0": not options.num_histogram_buckets,
-        "num_quantiles_histogram_buckets=0": not options.num_quantiles_histogram_buckets,
     }
     names = [name for name, given in refused.items() if given]
     if names:
         raise UsageError(f"The engine 'tfdv' has no {', '.join(names)}. Leave it out, or take the engine arrow.")
-
-
-def _per_feature(options: StatsOptions) -> Any:
-    """Returns TFDV's `PerFeatureStatsConfig`, which knows all histograms of a feature or none; None for all of all."""
-    from tensorflow_data_validation.types import FeaturePath, PerFeatureStatsConfig
-
-    choices = {choice.feature: _has_histograms(choice, options) for choice in options.histograms}
-    if not choices:
-        return None
-    others = choices.pop(EVERY_OTHER, True)
-    named = [name for name, wanted in choices.items() if wanted is not others]
-    # A name with dots is a column of that name or a struct's field; the table has one of them.
-    paths = {FeaturePath(steps) for name in named for steps in ([name], name.split("."))}
-    mode = PerFeatureStatsConfig.EXCLUDE if others else PerFeatureStatsConfig.INCLUDE
-    return PerFeatureStatsConfig(list(paths), mode)
-
-
-def _has_histograms(choice: HistogramChoice, options: StatsOptions) -> bool:
-    if (choice.standard, choice.quantiles) == (0, 0):
-        return False
-    asked = (
-        (choice.standard, options.num_histogram_buckets),
-        (choice.quantiles, options.num_quantiles_histogram_buckets),
-    )
-    if all(wanted in {None, general} for wanted, general in asked):
-        return True
-    raise UsageError(
-        f"The engine 'tfdv' gives a feature all histograms or none, of as many buckets as any other has: "
-        f"{choice.feature!r} asks for another choice. Take the engine arrow."
-    )
+    for choice in options.histograms:
+        pairs = (
+            (choice.standard, options.num_histogram_buckets),
+            (choice.quantiles, options.num_quantiles_histogram_buckets),
+        )
+        if any(own not in {None, 0, general} for own, general in pairs):
+            raise UsageError(
+                f"The engine 'tfdv' has as many buckets for every feature, and {choice.feature!r} is to have others. "
+                "Choose none for it, or take the engine arrow."
+            )
