@@ -129,15 +129,16 @@ def test_bad_json_lines_are_left_out(tmp_path: Path) -> None:
     assert rows == [{"a": 1.0, "b": {"c": 1, "d": None}}, {"a": 3.0, "b": {"c": None, "d": 2}}]
     assert count == 7
     assert [place.split(":")[0] for place in places] == ["row 2", "row 3", "row 4", "row 5", "row 6"]
-    assert places[2] == "row 4: null is no object"
+    assert places[:3] == ["row 2: Expecting ',' delimiter at character 8", "row 3: Expecting value at character 1",
+                          "row 4: no JSON object"]  # fmt: skip
     assert "number to string" in places[4]
 
 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"null\n", "Row 1 of .* null is no object"),
-        (b'{"a": 1}\n \tnull\n', "Row 2 of .* null is no object"),
+        (b"null\n", "Row 1 of .* no JSON object"),
+        (b'{"a": 1}\n \tnull\n', "Row 2 of .* no JSON object"),
         (b'{"a": 1}\n\n{"a": 2}}\n', "Row 2 of .* cannot be read as JSON lines"),
         (b'{"a": 1}\n' * BLOCK + b'{"a": true}\n', rf"Row {BLOCK + 1} of .*number to boolean"),
         (b"{}\n{}\n", "has no columns: its objects have no keys"),
