@@ -5,10 +5,11 @@ A comparator that is exceeded is a reason; what was measured stands in `Anomalie
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kfx.stats.schema import cuts, drift
+from kfx.stats.schema import drift
 from kfx.stats.schema.reasons import Reason, six
 from kfx.stats.schema.view import DatasetView, FeatureView, Path
 
@@ -26,8 +27,8 @@ class Against:
     dataset: DatasetView
     """Its statistics."""
 
-    cuts: frozenset[Path] = frozenset()
-    """Numeric features whose Jensen-Shannon divergence is the largest that one cut proves (`cuts.py`)."""
+    proven: Mapping[Path, float] = field(default_factory=dict)
+    """Numeric features whose Jensen-Shannon divergence is this, the largest that one cut proves (`cuts.py`)."""
 
     @property
     def words(self) -> str:
@@ -69,8 +70,10 @@ def compare(
     for measure in wanted:
         assert other is not None  # noqa: S101 - a missing one returned above
         bound = getattr(comparator, measure)
-        measured = _proven if view.path in against.cuts else _MEASURES[measure]
-        found = measured(view, other, bound, against.words)
+        if view.path in against.proven:
+            found = _diverging(against.proven[view.path], bound, against.words)
+        else:
+            found = _MEASURES[measure](view, other, bound, against.words)
         if found is not None:
             reasons += found[0]
             measurements.append(found[1])
@@ -115,11 +118,6 @@ def _jensen_shannon(view: FeatureView, other: FeatureView, bound: Any, words: st
             return None
         distance = drift.jensen_shannon(*counts)
     return _diverging(distance, bound, words)
-
-
-def _proven(view: FeatureView, other: FeatureView, bound: Any, words: str) -> _Found | None:
-    proven = cuts.proven_divergence(view, other)
-    return None if proven is None else _diverging(proven[0], bound, words)
 
 
 def _diverging(distance: float, bound: Any, words: str) -> _Found:

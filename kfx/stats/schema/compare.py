@@ -63,8 +63,8 @@ def compare(
     dataset, control = whole(statistics), whole(other)
     by_weight = has_weights(dataset) and has_weights(control)
     now, before = DatasetView(dataset, by_weight), DatasetView(control, by_weight)
-    expected, by_cuts = _expectation(now, before, _Terms(kind, measure, sensitivity or Sensitivity(), schema))
-    against = Against(kind, before, frozenset(by_cuts))
+    expected, proven = _expectation(now, before, _Terms(kind, measure, sensitivity or Sensitivity(), schema))
+    against = Against(kind, before, proven)
     return anomalies_of(now, expected, (against,), softened(severity_overrides or {}))
 
 
@@ -83,14 +83,14 @@ class _Terms:
     schema: schema_pb2.Schema | None
 
 
-def _expectation(now: DatasetView, before: DatasetView, terms: _Terms) -> tuple[schema_pb2.Schema, list[Path]]:
-    """Makes a schema of the other data set, and names the features that are compared cut by cut."""
+def _expectation(now: DatasetView, before: DatasetView, terms: _Terms) -> tuple[schema_pb2.Schema, dict[Path, float]]:
+    """Makes a schema of the other data set, and returns what cuts prove of numeric features."""
     from tensorflow_metadata.proto.v0 import schema_pb2
 
     made = schema_pb2.Schema()
     rows = made.dataset_constraints.num_examples_drift_comparator
     rows.min_fraction_threshold, rows.max_fraction_threshold = 1 / terms.sensitivity.rows, terms.sensitivity.rows
-    by_cuts = []
+    proven: dict[Path, float] = {}
     parents: dict[Path, schema_pb2.Schema | schema_pb2.StructDomain] = {(): made}
     for path in sorted(before.features, key=len):
         view, current = before.features[path], now.features.get(path)
@@ -117,9 +117,11 @@ def _expectation(now: DatasetView, before: DatasetView, terms: _Terms) -> tuple[
             _expect_known(feature, view, current, terms.sensitivity)
             if given is None:
                 _expect_values(comparator, view, current, terms)
-        elif given is None and _expect_numbers(comparator, view, current, terms.sensitivity):
-            by_cuts.append(path)
-    return made, by_cuts
+        elif given is None and (found := cuts.proven_divergence(current, view)) is not None:
+            proven[path], tried = found
+            chance = thresholds.of_cuts(current.values, view.values, tried)
+            comparator.jensen_shannon_divergence.threshold = max(terms.sensitivity.divergence, chance)
+    return made, proven
 
 
 def _expect_presence(
@@ -159,18 +161,6 @@ def _expect_known(
     enough = max(sensitivity.new_value * n, thresholds.of_new_value(n, m, len(current.counts)))
     rare = [value for value, count in current.counts.items() if value not in view.counts and count < enough]
     feature.string_domain.value.extend([*view.counts, *rare])
-
-
-def _expect_numbers(
-    comparator: schema_pb2.FeatureComparator, view: FeatureView, current: FeatureView, sensitivity: Sensitivity
-) -> bool:
-    """Sets the threshold of a feature with histograms; returns whether it has any."""
-    proven = cuts.proven_divergence(current, view)
-    if proven is None:
-        return False
-    chance = thresholds.of_cuts(current.values, view.values, proven[1])
-    comparator.jensen_shannon_divergence.threshold = max(sensitivity.divergence, chance)
-    return True
 
 
 def _given(schema: schema_pb2.Schema | None, path: Path, name: str) -> schema_pb2.FeatureComparator | None:

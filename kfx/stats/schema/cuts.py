@@ -56,7 +56,8 @@ def proven_divergence(view: FeatureView, other: FeatureView) -> tuple[float, int
         return None
     found = [_nearest(ours.at(place), theirs.at(place)) for place in sorted({*ours.places, *theirs.places})]
     found.append((_nan_share(view), _nan_share(other)))
-    largest = max(drift.jensen_shannon({0: p, 1: 1 - p}, {0: q, 1: 1 - q}) for p, q in found)
+    apart = (drift.jensen_shannon({0: p, 1: 1 - p}, {0: q, 1: 1 - q}) for p, q in found if p != q)
+    largest = max(apart, default=0.0)
     return largest, len(found)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from kfx.stats.schema.view import DatasetView, FeatureView, Path, serialized, whole
+from kfx.stats.schema.view import DatasetView, FeatureView, Path, by_name, serialized, whole
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
@@ -57,22 +57,42 @@ def findings(
     now = DatasetView(whole(statistics), by_weight=False)
     before = DatasetView(whole(previous), by_weight=False) if previous is not None else None
     order = {serialized(path): place for place, path in enumerate(now.features)}
+    schema = _Schema(anomalies)
     found = []
     for name in sorted(anomalies.anomaly_info, key=lambda name: (order.get(name, len(order)), name)):
         path = tuple(anomalies.anomaly_info[name].path.step)
         earlier = before.features.get(path) if before else None
-        about = _About(name, now.features.get(path), earlier, _feature(anomalies, path), _measured(anomalies, path))
-        found += _lines(anomalies.anomaly_info[name], about, anomalies.baseline, severity_overrides)
+        about = _About(name, now.features.get(path), earlier, schema.feature(path), schema.measured.get(path, {}))
+        found += _lines(anomalies.anomaly_info[name], about, schema, severity_overrides)
     if anomalies.HasField("dataset_anomaly_info"):
         rows = f"{before.rows:,.0f} -> {now.rows:,.0f}" if before else f"{now.rows:,.0f}"
-        found += _lines(
-            anomalies.dataset_anomaly_info,
-            _About("", None, None, None, {}),
-            anomalies.baseline,
-            severity_overrides,
-            rows,
-        )
+        about = _About("", None, None, None, {})
+        found += _lines(anomalies.dataset_anomaly_info, about, schema, severity_overrides, rows)
     return sorted(found, key=lambda finding: finding.severity != "error")
+
+
+class _Schema:
+    """What the message says of what was expected and of what was measured, found by name."""
+
+    def __init__(self, anomalies: anomalies_pb2.Anomalies) -> None:
+        self._features = by_name(anomalies.baseline.feature)
+        self.domains = by_name(anomalies.baseline.string_domain)
+        # Of drift and skew only what was exceeded, by type.
+        self.measured: dict[Path, dict[str, Any]] = {
+            tuple(entry.path.step): {
+                measurement.Type.Name(measurement.type): measurement
+                for measurement in (*entry.drift_measurements, *entry.skew_measurements)
+                if measurement.value > measurement.threshold
+            }
+            for entry in anomalies.drift_skew_info
+        }
+
+    def feature(self, path: Path) -> Any:
+        """Returns the schema's feature of a path, None where it has none."""
+        found = self._features.get(path[0]) if path else None
+        for step in path[1:]:
+            found = by_name(found.struct_domain.feature).get(step) if found is not None else None
+        return found
 
 
 @dataclass(frozen=True)
@@ -87,7 +107,7 @@ class _About:
 
 
 def _lines(
-    info: anomalies_pb2.AnomalyInfo, about: _About, schema: Any, overrides: Mapping[str, str], rows: str = ""
+    info: anomalies_pb2.AnomalyInfo, about: _About, schema: _Schema, overrides: Mapping[str, str], rows: str = ""
 ) -> list[Finding]:
     worst = "warning" if info.severity == info.WARNING else "error"
     lines = []
@@ -100,27 +120,6 @@ def _lines(
             text = f"rows {rows}: {own}" if rows else f"{about.name}: {own}"
         lines.append(Finding(about.name, kind, overrides.get(kind, worst), text))
     return lines
-
-
-def _feature(anomalies: anomalies_pb2.Anomalies, path: Path) -> Any:
-    """Returns the schema's feature of a path, None where it has none."""
-    features: Any = anomalies.baseline.feature
-    found = None
-    for step in path:
-        found = next((feature for feature in features if feature.name == step), None)
-        features = found.struct_domain.feature if found is not None else []
-    return found
-
-
-def _measured(anomalies: anomalies_pb2.Anomalies, path: Path) -> dict[str, Any]:
-    """Returns the measurements of drift or skew that were exceeded, by type."""
-    return {
-        measurement.Type.Name(measurement.type): measurement
-        for entry in anomalies.drift_skew_info
-        if tuple(entry.path.step) == path
-        for measurement in (*entry.drift_measurements, *entry.skew_measurements)
-        if measurement.value > measurement.threshold
-    }
 
 
 def percent(share: float) -> str:
@@ -143,19 +142,19 @@ def _null_rate(view: FeatureView) -> float:
     return 1 - (view.fraction_present or 0.0)
 
 
-def _new_column(about: _About, _schema: Any) -> str:
+def _new_column(about: _About, _schema: _Schema) -> str:
     return f"new column {about.name}" if about.expected is None else ""
 
 
-def _missing_column(about: _About, _schema: Any) -> str:
+def _missing_column(about: _About, _schema: _Schema) -> str:
     return f"column {about.name} is missing"
 
 
-def _no_values(about: _About, _schema: Any) -> str:
+def _no_values(about: _About, _schema: _Schema) -> str:
     return f"{about.name} has no value in any row"
 
 
-def _nulls(about: _About, _schema: Any) -> str:
+def _nulls(about: _About, _schema: _Schema) -> str:
     if about.now is None or about.now.fraction_present is None:
         return ""
     rate = percent(_null_rate(about.now))
@@ -165,21 +164,21 @@ def _nulls(about: _About, _schema: Any) -> str:
     return f"null rate of {about.name} {rate} (the schema allows {allowed})"
 
 
-def _shape(about: _About, _schema: Any) -> str:
+def _shape(about: _About, _schema: _Schema) -> str:
     return f"{about.name} has not the same number of values in every row (some rows have none, or another number)"
 
 
-def _few_present(about: _About, _schema: Any) -> str:
+def _few_present(about: _About, _schema: _Schema) -> str:
     if about.now is None:
         return ""
     return f"{about.name} is in {about.now.present:,.0f} rows (the schema wants {about.expected.presence.min_count:,})"
 
 
-def _new_values(about: _About, schema: Any) -> str:
+def _new_values(about: _About, schema: _Schema) -> str:
     if about.now is None or about.expected is None:
         return ""
-    domains = {domain.name: domain.value for domain in schema.string_domain}
-    known = set(domains.get(about.expected.domain, about.expected.string_domain.value))
+    domain = schema.domains.get(about.expected.domain, about.expected.string_domain)
+    known = set(domain.value)
     strange = {value: count for value, count in about.now.counts.items() if value not in known}
     total = about.now.values
     largest = sorted(strange, key=lambda value: -strange[value])[:_VALUES_SHOWN]
@@ -191,7 +190,7 @@ def _new_values(about: _About, schema: Any) -> str:
     return f"{len(strange)} new values in {about.name}: {', '.join(listed)}{more}"
 
 
-def _type(about: _About, _schema: Any) -> str:
+def _type(about: _About, _schema: _Schema) -> str:
     if about.now is None:
         return ""
     if about.before is not None:
@@ -203,7 +202,7 @@ def _type(about: _About, _schema: Any) -> str:
     )
 
 
-def _share(about: _About, _schema: Any) -> str:
+def _share(about: _About, _schema: _Schema) -> str:
     from kfx.stats.schema import drift
 
     if about.now is None or about.before is None or not (about.now.counts and about.before.counts):
@@ -214,7 +213,7 @@ def _share(about: _About, _schema: Any) -> str:
     return f"share of {_shown(value)} in {about.name} {moved} ({_distance(about, 'L-infinity', 'L_INFTY')})"
 
 
-def _distribution(about: _About, _schema: Any) -> str:
+def _distribution(about: _About, _schema: _Schema) -> str:
     if about.now is None or about.before is None:
         return ""
     distance = _distance(about, "Jensen-Shannon divergence", "JENSEN_SHANNON_DIVERGENCE")
@@ -226,7 +225,7 @@ def _distribution(about: _About, _schema: Any) -> str:
     return f"distribution of {about.name} moved: {moved} ({distance})"
 
 
-def _counts(about: _About, _schema: Any) -> str:
+def _counts(about: _About, _schema: _Schema) -> str:
     name = "NORMALIZED_ABSOLUTE_DIFFERENCE"
     return f"counts of {about.name} moved ({_distance(about, 'normalised absolute difference', name)})"
 
@@ -236,7 +235,7 @@ def _distance(about: _About, name: str, kind: str) -> str:
     return f"{name} {found.value:.2g}, above {found.threshold:.2g}" if found else name
 
 
-_WORDS: dict[str, Callable[[_About, Any], str]] = {
+_WORDS: dict[str, Callable[[_About, _Schema], str]] = {
     "SCHEMA_NEW_COLUMN": _new_column,
     "SCHEMA_MISSING_COLUMN": _missing_column,
     "FEATURE_TYPE_NOT_PRESENT": _no_values,

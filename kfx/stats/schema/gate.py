@@ -65,11 +65,12 @@ def check(found: Sequence[Finding], fail_on: Sequence[str], features: Collection
         page: Where the whole report is; empty for nowhere.
 
     Raises:
-        AnomaliesError: Some of the findings stop the run; the message has a line for each, errors first.
+        AnomaliesError: Some of the findings stop the run; the message has a line for each, then for the others.
         UsageError: `fail_on` names nothing there is.
     """
     stopping = failing(found, fail_on, {*features, *(finding.feature for finding in found if finding.feature)})
     if stopping:
         count = f"{len(stopping)} {'anomaly' if len(stopping) == 1 else 'anomalies'}"
         where = f"\nReport: {page}" if page else ""
-        raise AnomaliesError(f"{count} against {what}:\n{table(stopping, _MOST_LINES)}{where}")
+        passed = [finding for finding in found if finding not in stopping]
+        raise AnomaliesError(f"{count} against {what}:\n{table([*stopping, *passed], _MOST_LINES)}{where}")

@@ -6,6 +6,7 @@ where its values suggest one: boolean, texts that are integers, or at most 100 d
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from kfx.errors import UsageError
@@ -43,45 +44,71 @@ def infer_schema(
     dataset = whole(statistics)
     schema = schema_pb2.Schema()
     view = DatasetView(dataset, has_weights(dataset))
+    added = Addition(schema, view, max_string_domain_size, shapes=infer_feature_shape)
     for feature in view.roots():
-        add_feature(schema, schema, view, feature, max_string_domain_size, shapes=infer_feature_shape)
+        added.add(schema, feature)
     return schema
 
 
-def add_feature(
-    schema: schema_pb2.Schema,
-    parent: schema_pb2.Schema | schema_pb2.StructDomain,
-    dataset: DatasetView,
-    view: FeatureView,
-    max_string_domain_size: int,
-    *,
-    shapes: bool,
-) -> None:
-    """Adds a feature that the schema does not have, and what is inside it.
+class Addition:
+    """Adds features that a schema does not have."""
 
-    Args:
-        schema: The schema, for its string domains.
-        parent: Where the feature goes: the schema, or the struct it stands in.
-        dataset: Its data set.
-        view: Its statistics.
-        max_string_domain_size: As in `infer_schema`.
-        shapes: Give it a shape where its examples have the same number of values.
-    """
-    from tensorflow_metadata.proto.v0 import schema_pb2
+    def __init__(
+        self, schema: schema_pb2.Schema, dataset: DatasetView, max_string_domain_size: int, *, shapes: bool
+    ) -> None:
+        """Prepares additions to one schema.
 
-    feature = parent.feature.add(name=view.path[-1], type=schema_pb2.FeatureType.Value(view.schema_type))
-    feature.presence.min_count = 1 if view.present >= 1 else 0
-    if view.present > 0:
-        if not view.missing:
-            feature.presence.min_fraction = 1
-        if shapes:
-            _set_shape(feature, view)
-        if not feature.HasField("shape"):
-            set_value_counts(feature, view)
-    if not suggested_domain(feature, view):
-        _set_domain(schema, feature, view, max_string_domain_size)
-    for child in dataset.children(view):
-        add_feature(schema, feature.struct_domain, dataset, child, max_string_domain_size, shapes=shapes)
+        Args:
+            schema: The schema, which gets the string domains.
+            dataset: The data set that has the features.
+            max_string_domain_size: As in `infer_schema`.
+            shapes: Give a shape to features with the same number of values in every example.
+        """
+        self._schema = schema
+        self._dataset = dataset
+        self._most_values = max_string_domain_size
+        self._shapes = shapes
+        self._domains = {domain.name for domain in schema.string_domain}
+
+    def add(self, parent: schema_pb2.Schema | schema_pb2.StructDomain, view: FeatureView) -> None:
+        """Adds a feature and what is inside it.
+
+        Args:
+            parent: Where it goes: the schema, or the struct it stands in.
+            view: Its statistics.
+        """
+        from tensorflow_metadata.proto.v0 import schema_pb2
+
+        feature = parent.feature.add(name=view.path[-1], type=schema_pb2.FeatureType.Value(view.schema_type))
+        feature.presence.min_count = 1 if view.present >= 1 else 0
+        if view.present > 0:
+            if not view.missing:
+                feature.presence.min_fraction = 1
+            if self._shapes:
+                _set_shape(feature, view)
+            if not feature.HasField("shape"):
+                set_value_counts(feature, view)
+        if not suggested_domain(feature, view):
+            self._set_domain(feature, view)
+        for child in self._dataset.children(view):
+            self.add(feature.struct_domain, child)
+
+    def _set_domain(self, feature: schema_pb2.Feature, view: FeatureView) -> None:
+        if view.invalid_utf8 or view.type == "BYTES":
+            return
+        boolean = domains.domain_of_texts(view)
+        if boolean is not None:
+            feature.bool_domain.SetInParent()
+            for name, value in boolean.items():
+                setattr(feature.bool_domain, name, value)
+        elif view.type == "STRING" and view.counts and all(domains.integer(value) is not None for value in view.counts):
+            feature.int_domain.SetInParent()
+        elif 0 < len(view.counts) <= self._most_values:
+            wanted = serialized(view.path)
+            names = itertools.chain([wanted], (f"{wanted}{number}" for number in itertools.count(2)))
+            feature.domain = next(name for name in names if name not in self._domains)
+            self._domains.add(feature.domain)
+            self._schema.string_domain.add(name=feature.domain, value=view.counts)
 
 
 def _set_shape(feature: schema_pb2.Feature, view: FeatureView) -> None:
@@ -115,22 +142,3 @@ def suggested_domain(feature: schema_pb2.Feature, view: FeatureView) -> bool:
         return False
     feature.MergeFrom(found)
     return True
-
-
-def _set_domain(
-    schema: schema_pb2.Schema, feature: schema_pb2.Feature, view: FeatureView, max_string_domain_size: int
-) -> None:
-    if view.invalid_utf8 or view.type == "BYTES":
-        return
-    boolean = domains.domain_of_texts(view)
-    if boolean is not None:
-        feature.bool_domain.SetInParent()
-        for name, value in boolean.items():
-            setattr(feature.bool_domain, name, value)
-    elif view.type == "STRING" and view.counts and all(domains.integer(value) is not None for value in view.counts):
-        feature.int_domain.SetInParent()
-    elif 0 < len(view.counts) <= max_string_domain_size:
-        taken = {domain.name for domain in schema.string_domain}
-        names = [serialized(view.path), *(f"{serialized(view.path)}{number}" for number in range(2, len(taken) + 3))]
-        feature.domain = next(name for name in names if name not in taken)
-        schema.string_domain.add(name=feature.domain, value=view.counts)

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
 from kfx.stats.schema import presence
 from kfx.stats.schema.comparators import Against, check_dataset
 from kfx.stats.schema.conform import Surroundings, Verdict, conform
-from kfx.stats.schema.infer import MAX_STRING_DOMAIN_SIZE, add_feature
+from kfx.stats.schema.infer import MAX_STRING_DOMAIN_SIZE, Addition
 from kfx.stats.schema.reasons import Reason, info, severities
 from kfx.stats.schema.unchecked import refuse_unchecked
-from kfx.stats.schema.view import DatasetView, FeatureView, Path, has_weights, serialized, whole
+from kfx.stats.schema.view import DatasetView, FeatureView, Path, by_name, has_weights, serialized, whole
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
@@ -149,12 +150,12 @@ def update_schema(
     updated.CopyFrom(schema)
     dataset = whole(statistics)
     view = DatasetView(dataset, has_weights(dataset))
-    around = Surroundings(
-        {domain.name: domain for domain in updated.string_domain}, environment, updated.default_environment
-    )
+    around = Surroundings(by_name(updated.string_domain), environment, updated.default_environment)
+    update = _Update(view, around, Addition(updated, view, max_string_domain_size, shapes=False))
+    features = by_name(updated.feature)
     for root in view.roots():
         known = len(around.string_domains)
-        _update(updated, updated, view, root, around, max_string_domain_size)
+        update.apply(updated, features, root)
         if len(around.string_domains) < known:
             _forget_domains(updated, {domain.name for domain in schema.string_domain} - set(around.string_domains))
     for path, feature in _required(updated.feature, around):
@@ -178,23 +179,34 @@ def _forget_domains(schema: schema_pb2.Schema, names: Collection[str]) -> None:
     schema.string_domain.extend(kept)
 
 
-def _update(
-    schema: schema_pb2.Schema,
-    parent: schema_pb2.Schema | schema_pb2.StructDomain,
-    dataset: DatasetView,
-    view: FeatureView,
-    around: Surroundings,
-    max_string_domain_size: int,
-) -> None:
-    feature = next((found for found in parent.feature if found.name == view.path[-1]), None)
-    if feature is None:
-        add_feature(schema, parent, dataset, view, max_string_domain_size, shapes=False)
-        return
-    if not presence.is_deprecated(feature):
-        conform(feature, view, around)
-    if not presence.is_deprecated(feature):
-        for child in dataset.children(view):
-            _update(schema, feature.struct_domain, dataset, child, around, max_string_domain_size)
+@dataclass(frozen=True)
+class _Update:
+    """One run of the checks that keeps what they mend."""
+
+    dataset: DatasetView
+    around: Surroundings
+    addition: Addition
+
+    def apply(
+        self, parent: schema_pb2.Schema | schema_pb2.StructDomain, features: Mapping[str, Any], view: FeatureView
+    ) -> None:
+        """Mends a feature and those inside it, or adds it.
+
+        Args:
+            parent: What the feature stands in.
+            features: The parent's features by name.
+            view: The feature's statistics.
+        """
+        feature = features.get(view.path[-1])
+        if feature is None:
+            self.addition.add(parent, view)
+            return
+        if not presence.is_deprecated(feature):
+            conform(feature, view, self.around)
+        if not presence.is_deprecated(feature):
+            inside = by_name(feature.struct_domain.feature)
+            for child in self.dataset.children(view):
+                self.apply(feature.struct_domain, inside, child)
 
 
 @dataclass(frozen=True)
@@ -208,14 +220,15 @@ class _Validation:
 
     def verdicts(self) -> Iterator[tuple[Path, Verdict]]:
         """Yields what became of every feature of the data, and of every required one that is not in it."""
+        features = by_name(self.schema.feature)
         for root in self.dataset.roots():
-            yield from self._below(self.schema.feature, root)
+            yield from self._below(features, root)
         for path, _ in _required(self.schema.feature, self._around()):
             if path not in self.dataset.features:
                 yield path, Verdict([_MISSING])
 
-    def _below(self, features: Any, view: FeatureView) -> Iterator[tuple[Path, Verdict]]:
-        feature = next((found for found in features if found.name == view.path[-1]), None)
+    def _below(self, features: Mapping[str, Any], view: FeatureView) -> Iterator[tuple[Path, Verdict]]:
+        feature = features.get(view.path[-1])
         if feature is None:
             yield view.path, Verdict([_NEW])
             return
@@ -227,18 +240,22 @@ class _Validation:
         mended.CopyFrom(feature)
         yield view.path, conform(mended, view, self._around(feature.domain))
         if not presence.is_deprecated(mended):
+            inside = by_name(feature.struct_domain.feature)
             for child in self.dataset.children(view):
-                yield from self._below(feature.struct_domain.feature, child)
+                yield from self._below(inside, child)
+
+    @cached_property
+    def _domains(self) -> dict[str, schema_pb2.StringDomain]:
+        return by_name(self.schema.string_domain)
 
     def _around(self, domain_name: str = "") -> Surroundings:
         """The surroundings with a copy of the one string domain that is needed, since the checks add to it."""
         from tensorflow_metadata.proto.v0 import schema_pb2
 
         copies = {}
-        for domain in self.schema.string_domain:
-            if domain.name == domain_name:
-                copies[domain.name] = schema_pb2.StringDomain()
-                copies[domain.name].CopyFrom(domain)
+        if domain_name in self._domains:
+            copies[domain_name] = schema_pb2.StringDomain()
+            copies[domain_name].CopyFrom(self._domains[domain_name])
         return Surroundings(copies, self.environment, self.schema.default_environment, self.against)
 
 

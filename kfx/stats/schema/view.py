@@ -7,7 +7,7 @@ throughout, and string values are those of the rank histogram.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -159,7 +159,22 @@ class DatasetView:
 
     def children(self, of: FeatureView) -> list[FeatureView]:
         """Returns the features of a struct, by name."""
-        return [self.features[path] for path in sorted(self.features) if path[:-1] == of.path]
+        return self._by_parent.get(of.path, [])
+
+    @cached_property
+    def _by_parent(self) -> dict[Path, list[FeatureView]]:
+        found: dict[Path, list[FeatureView]] = {}
+        for path in sorted(self.features):
+            found.setdefault(path[:-1], []).append(self.features[path])
+        return found
+
+
+def by_name(features: Iterable[Any]) -> dict[str, Any]:
+    """Returns features (or domains) of a schema by their names; of several the first, as TFDV takes it."""
+    found: dict[str, Any] = {}
+    for feature in features:
+        found.setdefault(feature.name, feature)
+    return found
 
 
 def feature_path(feature: statistics_pb2.FeatureNameStatistics) -> Path:
