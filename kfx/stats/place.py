@@ -6,7 +6,8 @@ when its upload is complete.
 
 from __future__ import annotations
 
-import os
+import contextlib
+import uuid
 from pathlib import Path
 
 from kfx.errors import PermanentError, UsageError
@@ -58,7 +59,8 @@ def write(address: str, content: bytes) -> None:
             bucket_files().pipe_file(address, content)
         return
     path = _local(address)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Two containers that share a volume may well have the same process id.
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside.write_bytes(content)
@@ -66,7 +68,8 @@ def write(address: str, content: bytes) -> None:
     except OSError as error:
         raise PermanentError(f"{address!r} cannot be written: {error.strerror}.") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what went wrong above, if anything, is what to say
+            beside.unlink(missing_ok=True)
 
 
 def _local(address: str) -> Path:
