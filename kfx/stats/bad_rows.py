@@ -91,4 +91,5 @@ def sentences(dataset: statistics_pb2.DatasetFeatureStatistics) -> list[str]:
     if not count:
         return []
     more = [f"... and {count - len(places):,} more"] if count > len(places) else []
-    return [f"{count:,} bad rows were skipped; every figure is of the others:", *places, *more]
+    skipped = "bad row was" if count == 1 else "bad rows were"
+    return [f"{count:,} {skipped} skipped; every figure is of the others:", *places, *more]

@@ -181,7 +181,7 @@ def test_command_tells_what_it_skips(table: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(command, [str(table), *arguments])
     assert done.exit_code == 0, done.output
     place = f"row 3 of {table}: is ragged: Expected 2 columns, got 1"
-    assert done.stderr.splitlines() == ["1 bad rows were skipped; every figure is of the others:", place]
+    assert done.stderr.splitlines() == ["1 bad row was skipped; every figure is of the others:", place]
     metrics = json.loads(done.stdout)["metrics"]
     assert (metrics["num_examples"], metrics["num_bad_rows"]) == (2, 1)
     assert bad_rows.noted(read(tmp_path / "out").datasets[0]) == (1, [place])

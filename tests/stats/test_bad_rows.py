@@ -170,7 +170,7 @@ def test_the_statistics_say_what_they_leave_out(tmp_path: Path) -> None:
     assert (dataset.num_examples, dataset.features[0].num_stats.mean) == (2, 2)
     place = f"row 3 of {path}: is ragged: Expected 2 columns, got 1"
     assert bad_rows.noted(dataset) == (1, [place])
-    assert bad_rows.sentences(dataset) == ["1 bad rows were skipped; every figure is of the others:", place]
+    assert bad_rows.sentences(dataset) == ["1 bad row was skipped; every figure is of the others:", place]
     (whole,) = generate(str(write(tmp_path / "good.csv", b"a,b\n1,x\n")), SKIP).datasets
     assert bad_rows.noted(whole) == (0, [])
     assert bad_rows.sentences(whole) == []
