@@ -30,13 +30,12 @@ from kfx.components import (
     train_custom_container,
     validate_statistics,
 )
-from kfx.components._image import image
+from kfx.components._image import dataflow_image, image
 from kfx.errors import UsageError
 from kfx.images.record import beside
 from kfx.secret import check_reference
+from kfx.stats.beam import DATAFLOW, DIRECT, BeamOptions, known_runner
 
-_DIRECT = ("direct", "DirectRunner")
-_DATAFLOW = "DataflowRunner"
 _BIGQUERY_TABLE = re.compile(r"^bq://[^.\s]+\.[^.\s]+\.[^.\s]+$")
 _GOOGLE_MAIL = "comp-vertex-pipelines-notification-email"
 _MOST_GOOGLE_RECIPIENTS = 3
@@ -66,8 +65,9 @@ def _make(with_google_mail: bool) -> Any:
         serving_image: str = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest",
         service_account: str = "",
         network: str = "",
-        subnetwork: str = "",  # noqa: ARG001 - the original's flags; `check_parameters` says what becomes of them
-        beam_runner: str = "DirectRunner",  # noqa: ARG001
+        subnetwork: str = "",
+        beam_runner: str = "DirectRunner",
+        sdk_container_image: str = dataflow_image(),
         dataset_display_name: str = "tabular-beans-dataset",
         training_display_name: str = "pipeline-beans-custom-train",
         model_display_name: str = "scikit-beans-model-pipeline",
@@ -98,10 +98,12 @@ def _make(with_google_mail: bool) -> Any:
             test_fraction: Share of the rows to judge by. The three add up to 1.
             machine_type: Compute Engine machine type of the training.
             serving_image: Image that serves the model; of the scikit-learn minor that trained it.
-            service_account: Account the training runs as; kfx submit gives the run's.
-            network: VPC network of the training, projects/NUMBER/global/networks/NAME; kfx submit gives the run's.
-            subnetwork: Subnetwork for Dataflow workers; nothing runs on Dataflow here.
-            beam_runner: direct or DirectRunner; DataflowRunner is taken for the same, since no Beam is involved.
+            service_account: Account the training and Dataflow's workers run as; kfx submit gives the run's.
+            network: VPC network of both, projects/NUMBER/global/networks/NAME; kfx submit gives the run's.
+            subnetwork: Subnetwork of Dataflow's workers, by its name or in full.
+            beam_runner: direct or DirectRunner computes the statistics in their task, without Beam; DataflowRunner has
+                TFDV compute them on Dataflow.
+            sdk_container_image: Image of Dataflow's workers; BASE_KFX_DATAFLOW_IMAGE's value when compiled.
             dataset_display_name: Name of the Vertex dataset.
             training_display_name: Name of the training.
             model_display_name: Name of the model in the registry.
@@ -137,7 +139,19 @@ def _make(with_google_mail: bool) -> Any:
             created = TabularDatasetCreateOp(
                 project=project, location=location, display_name=dataset_display_name, bq_source=bq_source
             ).set_caching_options(False)
-            described = statistics_gen(source=bq_source, title=bq_source).after(created).set_caching_options(False)
+            described = statistics_gen(
+                source=bq_source,
+                title=bq_source,
+                engine="auto",
+                beam_runner=beam_runner,
+                project=project,
+                region=region,
+                service_account=service_account,
+                network=network,
+                subnetwork=subnetwork,
+                sdk_container_image=sdk_container_image,
+            )
+            described.after(created).set_caching_options(False)
             checked = validate_statistics(
                 statistics=described.outputs["statistics"], schema_uri=schema, fail_on=fail_on
             ).set_caching_options(False)
@@ -199,12 +213,22 @@ def check_parameters(values: Mapping[str, Any], spec: Mapping[str, Any]) -> List
     _check_fractions({**_defaults(spec), **values})
     if values.get("smtp_password"):
         check_reference(values["smtp_password"])
-    runner = values.get("beam_runner", _DIRECT[0])
-    if runner not in (*_DIRECT, _DATAFLOW):
-        raise UsageError(f"The beam runner {runner!r} must be one of: {', '.join((*_DIRECT, _DATAFLOW))}.")
-    if runner == _DATAFLOW:
-        return ["The statistics are computed in their own task; no Dataflow job is started."]
-    return []
+    return _check_runner({**_defaults(spec), **values})
+
+
+def _check_runner(values: Mapping[str, Any]) -> List[str]:
+    runner = known_runner(values["beam_runner"])
+    if runner not in (DIRECT, DATAFLOW):
+        raise UsageError(f"The beam runner {runner} has no cluster in this pipeline; take {DIRECT} or {DATAFLOW}.")
+    if runner == DIRECT:
+        return []
+    given = {name: values[name] for name in ("project", "region", "service_account", "network", "subnetwork")}
+    # What the job writes on the way goes beside the statistics, wherever that will be.
+    options = BeamOptions(
+        runner, sdk_container_image=values["sdk_container_image"], temp_location="gs://pipeline-root/temp", **given
+    )
+    options.complete()
+    return ["The statistics are computed by TFDV on Dataflow, whose workers are billed."]
 
 
 def _defaults(spec: Mapping[str, Any]) -> Dict[str, Any]:

@@ -197,7 +197,7 @@ def test_no_secret_is_in_the_yaml(compiled: Pipeline) -> None:
         ({"bq_source": "my-project.beans.beans"}, "must be bq://project.dataset.table"),
         ({"bq_source": "bq://my-project"}, "must be bq://project.dataset.table"),
         ({"location": "US"}, "The dataset's location is 'US' and the region 'europe-west4'; they must agree"),
-        ({"beam_runner": "DataflowRuner"}, "'DataflowRuner' must be one of: direct, DirectRunner, DataflowRunner"),
+        ({"beam_runner": "DataflowRuner"}, "no Beam runner 'DataflowRuner'. Did you mean DataflowRunner?"),
         ({"training_fraction": 0.9}, "add up to 1, and they are: training_fraction 0.9"),
         ({"test_fraction": -0.1, "training_fraction": 1.0}, "test_fraction -0.1"),
         ({"recipients": []}, "one or more mail addresses"),
@@ -215,12 +215,26 @@ def test_a_wrong_parameter_is_refused_before_it_costs_money(
     assert "hunter2" not in str(error.value)
 
 
-def test_dataflow_is_taken_and_explained(compiled: Pipeline) -> None:
-    """The original's value goes on working; what happens instead is said."""
-    assert compiled.checked({**GIVEN, "beam_runner": "DirectRunner"})[1] == []
-    assert compiled.checked({**GIVEN, "beam_runner": "DataflowRunner"})[1] == [
-        "The statistics are computed in their own task; no Dataflow job is started."
+def test_dataflow_computes_the_statistics_where_it_is_asked_for(compiled: Pipeline) -> None:
+    """Its settings reach the task, which has TFDV; what Dataflow would refuse is refused first; the cost is told."""
+    task = tasks(compiled, "comp-exit-handler-1")["statistics-gen"]
+    assert task["inputs"]["parameters"]["engine"] == {"runtimeValue": {"constant": "auto"}}
+    same = ("beam_runner", "project", "region", "service_account", "network", "subnetwork", "sdk_container_image")
+    assert {name: source(task, name) for name in same} == {name: name for name in same}
+    command = compiled.spec["deploymentSpec"]["executors"]["exec-statistics-gen"]["container"]["command"]
+    assert "KFX_IMAGE_TARGET=full" in " ".join(command)
+    for direct in ("direct", "DirectRunner"):
+        assert compiled.checked({**GIVEN, "beam_runner": direct})[1] == []
+    dataflow = {**GIVEN, "beam_runner": "DataflowRunner", "sdk_container_image": "registry/kfx:1-dataflow"}
+    assert compiled.checked(dataflow)[1] == [
+        "The statistics are computed by TFDV on Dataflow, whose workers are billed."
     ]
+    with pytest.raises(UsageError, match="Dataflow needs sdk_container_image"):
+        compiled.checked({**dataflow, "sdk_container_image": ""})
+    with pytest.raises(UsageError, match="not in the job's region"):
+        compiled.checked({**dataflow, "subnetwork": "regions/us-east1/subnetworks/s"})
+    with pytest.raises(UsageError, match="FlinkRunner has no cluster in this pipeline"):
+        compiled.checked({**dataflow, "beam_runner": "flink"})
 
 
 def test_googles_mail_has_its_limit(compiled: Pipeline) -> None:
