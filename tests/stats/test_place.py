@@ -15,7 +15,6 @@ from kfx.stats.schema.infer import infer_schema
 
 from .golden.cases import COLOURS, one, text
 
-
 WRITER = """
 import sys
 from kfx.stats import place

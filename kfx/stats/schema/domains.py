@@ -73,12 +73,13 @@ def _not_boolean(view: FeatureView) -> str:
     for odd in (stats.min, stats.max):
         if odd not in (0, 1):
             return f"Floats (such as {six(odd)}) not in {{0, 1}}"
-    for histogram in stats.histograms:
-        if histogram.num_nan:
-            return "Floats (such as NaN) not in {0, 1}"
-    quantiles = view.histogram("QUANTILES")
-    between = quantiles and any(
-        bucket.sample_count > 0 and bucket.low_value > 0 and bucket.high_value < 1 for bucket in quantiles.buckets
+    if any(histogram.num_nan for histogram in stats.histograms):
+        return "Floats (such as NaN) not in {0, 1}"
+    between = any(
+        bucket.sample_count > 0 and bucket.low_value > 0 and bucket.high_value < 1
+        for histogram in stats.histograms  # unweighted, as TFDV reads them here
+        if histogram.type == histogram.QUANTILES
+        for bucket in histogram.buckets
     )
     return "Float values falling between 0 and 1" if between else ""
 
