@@ -30,24 +30,29 @@ def built(target: str, base: str) -> Built:
         base: The base image.
     """
     if ready := os.environ.get(f"KFX_TEST_{target.upper()}_IMAGE"):
-        return Built(parse(ready), parse(ready), "on this machine", target)
+        name = parse(ready)
+        return Built(name, name, "on this machine", target, size_bytes=chosen_engine().size(name))
     asked = os.environ.get("KFX_TEST_IMAGES", "slim,full" if os.environ.get("KFX_REQUIRE_ALL") == "1" else "")
     if target not in asked.split(","):
         absent(f"the {target} image takes minutes to build (KFX_TEST_IMAGES=slim,full builds it)")
-    wanted = Request(
+    engine = chosen_engine()
+    made = build(wanted(target, base), engine, print)
+    _remove_older(engine, made)
+    return made
+
+
+def wanted(target: str, base: str) -> Request:
+    """A build of the repository."""
+    return Request(
         folder=REPOSITORY,
         target=target,
         tag=f"localhost/kfx-image-test:{target}",
         build_args={"BASE": base},
         options=tuple(os.environ.get("KFX_TEST_BUILD_ARGS", "").split()),
     )
-    engine = engine_program()
-    made = build(wanted, engine, print)
-    _remove_older(engine, made)
-    return made
 
 
-def engine_program() -> Engine:
+def chosen_engine() -> Engine:
     """Returns the engine: the first that answers, or KFX_TEST_ENGINE."""
     return find_engine(os.environ.get("KFX_TEST_ENGINE", ""))
 
@@ -80,9 +85,13 @@ class Container:
         return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
     def logs(self) -> str:
-        """Returns what it has printed."""
+        """Returns what it has printed, errors included."""
         command = [self.program, "logs", self.name]
         return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
+
+    def output(self) -> str:
+        """Returns what it has printed on standard output."""
+        return subprocess.run([self.program, "logs", self.name], capture_output=True, text=True, check=True).stdout
 
     def stop(self) -> None:
         """Sends it SIGTERM, as a platform that stops a task does."""
@@ -96,7 +105,7 @@ class Image:
     name: str
     """Its name."""
 
-    program: str = field(default_factory=lambda: engine_program().program)
+    program: str = field(default_factory=lambda: chosen_engine().program)
     """The engine's program."""
 
     @contextmanager
@@ -117,8 +126,7 @@ class Image:
             subprocess.run([self.program, "rm", "--force", name], capture_output=True, check=True)
 
     def run(self, command: Sequence[str], options: Sequence[str] = ("--network=none",)) -> str:
-        """Runs a command and returns what it printed. A failure shows it."""
+        """Runs a command and returns its output. A failure shows it, with the errors."""
         with self.started(command, options) as container:
-            code, printed = container.wait(), container.logs()
-        assert code == 0, printed
-        return printed
+            assert container.wait() == 0, container.logs()
+            return container.output()

@@ -16,6 +16,7 @@ from kfx.images.build import Built, Request
 from kfx.images.engine import PROGRAMS, Engine, find_engine
 
 from ..conftest import REPOSITORY, absent, loopback_registry, require_program
+from ..kfx_image import Image
 
 DOCKERFILE = """\
 ARG BASE
@@ -95,18 +96,5 @@ def budget_bytes(target: str) -> float:
 
 def run(program: str, image: Built, *command: str, volumes: Sequence[str] = (), options: Sequence[str] = ()) -> str:
     """Runs a command in a container as a locked-down cluster would, and returns its output. A failure shows it."""
-    confined = ["--network=none", "--read-only", "--tmpfs=/tmp:rw,mode=1777", "--cap-drop=all"]
-    confined += [*(f"--volume={volume}" for volume in volumes), *options]
-    # Without --rm: podman's Docker API may remove a short container before its exit code is read.
-    created = subprocess.run(
-        [program, "create", *confined, str(image.content), *command], capture_output=True, text=True, check=True
-    )
-    container = created.stdout.strip()
-    try:
-        subprocess.run([program, "start", container], capture_output=True, check=True)
-        waited = subprocess.run([program, "wait", container], capture_output=True, text=True, check=True)
-        logs = subprocess.run([program, "logs", container], capture_output=True, text=True, check=True)
-    finally:
-        subprocess.run([program, "rm", "--force", container], capture_output=True, check=True)
-    assert waited.stdout.strip() == "0", logs.stdout + logs.stderr
-    return logs.stdout
+    mounted = [f"--volume={volume}" for volume in volumes]
+    return Image(str(image.content), program).run(command, ["--network=none", *mounted, *options])

@@ -6,7 +6,6 @@ import ast
 import dataclasses
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,52 +13,23 @@ from pathlib import Path
 import pytest
 
 import kfx.components
-from kfx.images.build import Built, Request, build
-from kfx.images.engine import Engine, find_engine
+from kfx.images.build import Built, build
+from kfx.images.engine import find_engine
 
-from ..conftest import REPOSITORY, absent
+from ..kfx_image import built, chosen_engine, wanted
 from .conftest import budget_bytes, run
 
 
 @pytest.fixture(scope="module", params=["slim", "full"])
 def image(request: pytest.FixtureRequest, container_engine: str) -> Built:
     """Each target of the Dockerfile; what an earlier run built of the same content is found again."""
-    asked = os.environ.get("KFX_TEST_IMAGES", "slim,full" if os.environ.get("KFX_REQUIRE_ALL") == "1" else "")
-    if request.param not in asked.split(","):
-        absent(f"the {request.param} image takes minutes to build (KFX_TEST_IMAGES=slim,full builds it)")
-    engine = find_engine(os.environ.get("KFX_TEST_ENGINE", ""))
-    made = build(wanted(request.param, container_engine), engine, print)
-    _remove_older(engine, made)
-    return made
-
-
-def wanted(target: str, base: str) -> Request:
-    """A build of the repository."""
-    return Request(
-        folder=REPOSITORY,
-        target=target,
-        tag=f"localhost/kfx-image-test:{target}",
-        build_args={"BASE": base},
-        options=tuple(os.environ.get("KFX_TEST_BUILD_ARGS", "").split()),
-    )
-
-
-def _remove_older(engine: Engine, made: Built) -> None:
-    """Takes the names off images of earlier content, so that every change does not leave an image behind."""
-    listed = subprocess.run(
-        [engine.program, "images", "--format", "{{.Repository}}:{{.Tag}}"], capture_output=True, text=True, check=True
-    )
-    kind = str(made.content).rpartition("-")[0]
-    for name in listed.stdout.split():
-        if re.fullmatch(rf"{re.escape(kind)}-[0-9a-f]{{12}}", name) and name != str(made.content):
-            # One that a container of an interrupted run still holds stays.
-            subprocess.run([engine.program, "rmi", name], capture_output=True, check=False)
+    return built(request.param, container_engine)
 
 
 @pytest.fixture(scope="module")
 def program(image: Built) -> str:
     """The engine's program; the image is there."""
-    return find_engine(os.environ.get("KFX_TEST_ENGINE", "")).program
+    return chosen_engine().program
 
 
 def target(image: Built) -> str:
