@@ -11,6 +11,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from kfx.errors import MissingExtraError, UsageError
+from kfx.runs import logs
 from kfx.stats.engines import engine
 from kfx.stats.generate import generate, silent
 from kfx.stats.options import StatsOptions
@@ -153,6 +154,17 @@ def test_a_shut_gate_says_why_in_one_error() -> None:
         "Report: gs://b/report.html",
     ]
     gate.check([WARNED], ["error"], (), "the schema", "")
+
+
+def test_an_error_of_many_findings_fits_into_what_is_read_of_a_log() -> None:
+    """On Vertex AI the message has the last lines of the step's log: the whole error is among them."""
+    many = [Finding(f"b{number}", "NO_DATA", "error", "none") for number in range(100)]
+    with pytest.raises(gate.AnomaliesError) as caught:
+        gate.check(many, [], (), "the schema", "gs://b/report.html")
+    said = str(caught.value).splitlines()
+    assert len(said) <= logs.LINES
+    assert said[0] == "100 anomalies against the schema:"
+    assert said[-2:] == ["and 89 more", "Report: gs://b/report.html"]
 
 
 def test_the_real_table_conforms_to_its_own_schema_and_a_mutation_does_not(dry_bean: Path) -> None:

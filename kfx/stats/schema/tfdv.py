@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from kfx.errors import UsageError
-from kfx.stats.engines.tfdv import MissingTfdvError
 from kfx.stats.schema.reasons import severities
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ def validate(
         from tensorflow_data_validation.anomalies.proto import validation_config_pb2
         from tensorflow_data_validation.api import validation_api, validation_options
     except ImportError as error:
+        from kfx.stats.engines.tfdv import MissingTfdvError
+
         raise MissingTfdvError(
             "Validations with TFDV", "kfx validate STATISTICS --schema schema.pbtxt --validator tfdv"
         ) from error
