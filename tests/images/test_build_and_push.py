@@ -254,3 +254,33 @@ def test_the_step_that_failed_is_named_not_the_one_begun_last(
 
     with pytest.raises(PermanentError, match=f"at the step: {step}"):
         build(Request(folder=tmp_path, target="slim", tag="localhost/kfx-test:1"), find_engine("docker"), print)
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "stage", "counts_as", "name"),
+    [
+        ("FROM a AS slim\nFROM slim AS full\nFROM full AS test\n", "full", "full", "localhost/kfx:{}"),
+        ("FROM registry/kfx:1\nRUN true\n", "", "full", "localhost/kfx:{}"),
+        ("FROM a AS tools\nFROM --platform=linux/amd64 registry/kfx:1\n", "", "full", "localhost/kfx:{}"),
+        ("FROM a AS base\nfrom base as trainer\n", "trainer", "trainer", "localhost/trainer:{}"),
+        ("FROM a AS base\nFROM base AS dataflow\n", "dataflow", "dataflow", "localhost/kfx:{}-dataflow"),
+    ],
+)
+def test_without_a_target_the_full_stage_or_the_last_is_built(
+    dockerfile: str, stage: str, counts_as: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A team's own Dockerfile need not name its stages; its image counts as the full one."""
+    for variable in ("BASE_KFX_IMAGE", "BASE_KFX_SLIM_IMAGE"):
+        monkeypatch.delenv(variable, raising=False)
+    (tmp_path / "Dockerfile").write_text(dockerfile)
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\n[ "$1" = version ] && exit 0\n[ "$1" = image ] && exit 1\necho "$@"\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    lines: list[str] = []
+
+    built = build(Request(folder=tmp_path), find_engine("docker"), lines.append)
+
+    assert (built.target, str(built.name)) == (counts_as, name.format(kfx.__version__))
+    words = lines[0].split()
+    assert (words[words.index("--target") + 1] if "--target" in words else "") == stage
