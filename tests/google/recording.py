@@ -24,6 +24,9 @@ class Recording:
     def __init__(self, emulator: str) -> None:
         self.emulator = emulator
         self.estimate = 0
+        self.rows: int | None = None  # what tables say they have
+        self.failing = ""  # a query with this in it fails, and those after it go on running
+        self._statuses: dict[str, dict[str, Any]] = {}  # job -> what is answered in place of its status
         self.requests: list[tuple[str, str]] = []
         self.jobs: list[dict[str, Any]] = []  # configurations of query jobs, dry runs among them
         self.results: dict[str, dict[str, str]] = {}  # job -> its result's table
@@ -37,8 +40,12 @@ class Recording:
     def forward(self, method: str, path: str, sent: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         """Passes a request on and returns status and body of the answer."""
         self.requests.append((method, path.split("?")[0]))
+        if path.split("?")[0].endswith("/cancel"):
+            return 200, b'{"job": {}}'
         onward = requests.request(method, self.emulator + path, data=sent, timeout=120, headers=headers)
         answer = onward.content
+        if "/tables/" in path and method == "GET" and self.rows is not None:
+            answer = json.dumps({**json.loads(answer), "numRows": str(self.rows)}).encode()
         if "/jobs" in path and onward.ok and answer.startswith(b"{"):
             asked = json.loads(sent) if sent.startswith(b"{") else {}
             answer = json.dumps(self._job(asked.get("configuration", {}), json.loads(answer))).encode()
@@ -53,6 +60,12 @@ class Recording:
                 answer["statistics"].setdefault("query", {})["totalBytesProcessed"] = str(self.estimate)
             elif not asked["query"].get("queryParameters") and asked["query"]["query"].startswith("SELECT"):
                 self.results[job] = self._keep(f"r{len(self.results)}", asked["query"]["query"])
+            elif self.failing and (self._statuses or self.failing in asked["query"]["query"]):
+                said = {"reason": "resourcesExceeded", "message": "Resources exceeded during query execution."}
+                fails = {"state": "DONE", "errorResult": said, "errors": [said]}
+                self._statuses[job] = {"state": "RUNNING"} if self._statuses else fails
+        if job in self._statuses and "status" in answer:
+            answer["status"] = self._statuses[job]
         if job in self.results and "configuration" in answer:
             answer["configuration"]["query"]["destinationTable"] = self.results[job]
         return answer

@@ -139,7 +139,7 @@ def test_many_columns_take_batches(recording: Recording, bigquery: Any, monkeypa
 
 def test_many_points_take_several_queries(recording: Recording, bigquery: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not fit into one query's parameters goes into the next one's, which is estimated, too."""
-    monkeypatch.setattr("kfx.stats.engines.bigquery._MOST_POINTS", 30)
+    monkeypatch.setattr("kfx.stats.engines.bigquery._MOST_NUMBERS", 60)
     uri = load(bigquery, "points", TABLE)
     assert_same(described(uri), arrow(TABLE))
     assert len(recording.ran) > 2
@@ -165,6 +165,27 @@ def test_a_condition_and_a_query(recording: Recording, bigquery: Any) -> None:
     assert_same(found, arrow(pa.table({"f0": few["f0"], "s1": few["s1"], "many": many})))
     assert len(recording.ran) == ran + 3
     assert all("`proj`.`_results`.`r" in sql(job) for job in recording.ran[-2:])
+
+
+def test_rows_are_counted(recording: Recording, bigquery: Any) -> None:
+    """Fewer rows than the table has are no statistics of it."""
+    uri = load(bigquery, "counted", TABLE)
+    recording.rows = 50
+    assert described(uri).datasets[0].num_examples == 50
+    recording.rows = 51
+    with pytest.raises(TransientError, match=r"50 of the 51 rows of 'bq://proj.data.counted' were read"):
+        described(uri)
+
+
+def test_a_failed_query_ends_the_others(recording: Recording, bigquery: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What BigQuery says of a query that fails is told, and queries still running beside it are cancelled."""
+    monkeypatch.setattr("kfx.stats.engines.bigquery._MOST_FEATURES", 2)
+    uri = load(bigquery, "failing", TABLE)
+    recording.failing = "`of_i0`"
+    with pytest.raises(UsageError, match="Resources exceeded during query execution"):
+        described(uri)
+    cancelled = [path for _, path in recording.requests if path.endswith("/cancel")]
+    assert len(cancelled) == 1
 
 
 def test_a_query_keeps_to_the_limit(recording: Recording, bigquery: Any) -> None:

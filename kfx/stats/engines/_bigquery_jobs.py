@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kfx.errors import UsageError
+from kfx.errors import KfxError, UsageError
 from kfx.stats.sources._bigquery import refusals, retry
 from kfx.stats.sources.bq_query import MAX_BYTES, readable
 
@@ -77,10 +78,12 @@ class Jobs:
             for statement, size in zip(statements, sizes, strict=True):
                 started.append(self.start(statement, size))
             for job, size in zip(started, sizes, strict=True):
-                yield list(self.finish(job, size))
+                rows = self.finish(job, size)
+                with refusals(self.what, self.client.project):
+                    found = list(rows)
+                yield found
         except BaseException:
-            for job in started:
-                job.cancel(retry=retry())
+            self._cancel(job for job in started if job.state != "DONE")
             raise
 
     def finish(self, job: Any, size: int = 0) -> Any:
@@ -112,6 +115,13 @@ class Jobs:
         )
         with refusals(self.what, self.client.project):
             return self.client.query(statement.sql, job_config=config, retry=retry())
+
+    def _cancel(self, jobs: Iterable[Any]) -> None:
+        """Ends queries nobody waits for any more, which would be billed."""
+        for job in jobs:
+            # Why the others failed is what must be told.
+            with contextlib.suppress(KfxError), refusals(self.what, self.client.project):
+                job.cancel(retry=retry())
 
     def _estimate(self, statement: Statement) -> int:
         from google.cloud import bigquery

@@ -94,27 +94,30 @@ def _ranks(kind: CellKind, part: str, measure: str, targets: str) -> dict[str, s
             f"SELECT s, c, bucket, {measure} AS m, IFNULL(SUM({measure}) OVER (PARTITION BY s, c ORDER BY bucket "
             f"{before}), 0) AS lower FROM {kind}_buckets"
         ),
-        # In which bucket each wanted value is.
+        # In which bucket each wanted value is: the last that does not begin above it. There always is one, and only
+        # one, in whatever order sums of weights were rounded.
         f"{name}_wanted": (
-            f"SELECT t.s AS s, t.c AS c, t.bucket AS bucket, t.lower AS lower, target FROM {name}_cumulated AS t "
-            f"JOIN UNNEST(@{kind}_plan) AS plan ON t.s = plan.s AND t.c = plan.c, UNNEST(plan.{targets}) AS target "
-            "WHERE target >= t.lower AND target < t.lower + t.m"
+            "SELECT t.s AS s, t.c AS c, target, "
+            "ARRAY_AGG(STRUCT(t.bucket AS bucket, t.lower AS lower) ORDER BY t.bucket DESC LIMIT 1)[OFFSET(0)] "
+            f"AS place FROM {name}_cumulated AS t JOIN UNNEST(@{kind}_plan) AS plan ON t.s = plan.s AND t.c = plan.c, "
+            f"UNNEST(plan.{targets}) AS target WHERE t.m > 0 AND t.lower <= target GROUP BY t.s, t.c, target"
         ),
         # Only these few buckets are ordered value by value.
         f"{name}_inside": (
             f"SELECT x.s AS s, x.c AS c, x.bucket AS bucket, x.v AS v, {add_up} AS m FROM {kind}_placed AS x "
-            f"JOIN (SELECT DISTINCT s, c, bucket FROM {name}_wanted) AS k "
+            f"JOIN (SELECT DISTINCT s, c, place.bucket AS bucket FROM {name}_wanted) AS k "
             "ON x.s = k.s AND x.c = k.c AND x.bucket = k.bucket GROUP BY x.s, x.c, x.bucket, x.v"
         ),
         f"{name}_ordered": (
             "SELECT s, c, bucket, v, m, IFNULL(SUM(m) OVER (PARTITION BY s, c, bucket ORDER BY v "
             f"{before}), 0) AS under FROM {name}_inside"
         ),
-        # The last value that does not begin above the target: always one, however sums of weights are rounded.
+        # The value likewise.
         f"{name}_found": (
-            "SELECT k.s AS s, k.c AS c, k.target AS target, ARRAY_AGG(STRUCT(o.v AS v, k.lower + o.under AS below, "
-            f"o.m AS here) ORDER BY o.v DESC LIMIT 1)[OFFSET(0)] AS found FROM {name}_wanted AS k "
-            f"JOIN {name}_ordered AS o ON k.s = o.s AND k.c = o.c AND k.bucket = o.bucket "
-            "WHERE k.lower + o.under <= k.target GROUP BY k.s, k.c, k.target"
+            "SELECT k.s AS s, k.c AS c, k.target AS target, "
+            "ARRAY_AGG(STRUCT(o.v AS v, k.place.lower + o.under AS below, o.m AS here) ORDER BY o.v DESC LIMIT 1)"
+            f"[OFFSET(0)] AS found FROM {name}_wanted AS k JOIN {name}_ordered AS o "
+            "ON k.s = o.s AND k.c = o.c AND k.place.bucket = o.bucket "
+            "WHERE o.m > 0 AND k.place.lower + o.under <= k.target GROUP BY k.s, k.c, k.target"
         ),
     }

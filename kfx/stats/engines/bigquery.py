@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from kfx.stats.sources import Source
 
 _MOST_FEATURES = 250  # of a query: its text stays well below the 1 MB BigQuery takes
-_MOST_POINTS = 100_000  # numbers in the parameters of a query, which may be 10 MB
+_MOST_NUMBERS = 100_000  # numbers in the parameters of a query, which may be 10 MB
 _NUMBERS: tuple[CellKind, ...] = ("integers", "reals")
 
 
@@ -241,7 +241,8 @@ def _beside(about: Described, fields: Mapping[str, Any], slices: Slices, options
         named.append(options.weight_feature)
     check_columns(about.uri, list(fields), [*named, *slices.sql_columns])
     known = [fields[name] for name in dict.fromkeys(named)]
-    return (*RowSelection(about.uri, arrow_schema(about.uri, known), options).columns, *slices.sql_columns)
+    columns = RowSelection(about.uri, arrow_schema(about.uri, known), options).columns
+    return tuple(dict.fromkeys([*columns, *slices.sql_columns]))
 
 
 def _in_batches(features: Sequence[SqlFeature]) -> Iterator[list[SqlFeature]]:
@@ -259,10 +260,13 @@ def _in_batches(features: Sequence[SqlFeature]) -> Iterator[list[SqlFeature]]:
 def _in_chunks(plans: Iterable[Plan]) -> Iterator[list[Plan]]:
     """Yields plans in as many as fit into the parameters of a query."""
     chunk: list[Plan] = []
+    held = 0
     for plan in plans:
-        if chunk and sum(len(other.points) for other in chunk) + len(plan.points) > _MOST_POINTS:
+        size = len(plan.points) + len(plan.targets) + len(plan.weight_targets)
+        if chunk and held + size > _MOST_NUMBERS:
             yield chunk
-            chunk = []
+            chunk, held = [], 0
         chunk.append(plan)
+        held += size
     if chunk:
         yield chunk
