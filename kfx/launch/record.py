@@ -98,9 +98,11 @@ class Recorder:
             actual = written.get("artifacts", {}).get(key, {}).get("artifacts", [first])[0]
             artifacts[key] = actual.get("uri", first["uri"])
             metadata = actual.get("metadata") or {}
-            if first.get("type", {}).get("schemaTitle") == "system.Metrics":
+            is_metrics = first.get("type", {}).get("schemaTitle") == "system.Metrics"
+            if is_metrics:
                 metrics.update(metadata)
-            _write_payload(Path(artifacts[key]), metadata)
+            if metadata or is_metrics:
+                _write_payload(Path(artifacts[key]), metadata)
         self._change(
             name,
             state="succeeded",
@@ -183,7 +185,7 @@ def _defaults(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def _write_payload(path: Path, metadata: Mapping[str, Any]) -> None:
     """Gives an artifact that is metadata only, as metrics are, a file of that metadata for its path to lead to."""
-    if metadata and path.is_absolute() and not path.exists():
+    if path.is_absolute() and not path.exists():
         path.write_text(json.dumps(metadata, indent=1), encoding="utf-8")
 
 
