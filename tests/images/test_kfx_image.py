@@ -71,13 +71,15 @@ def test_it_runs_without_root_and_writes_only_to_tmp(image: Built, program: str)
 CONTENTS = (
     # Not what the engine puts into every container.
     "find / -xdev -type f -not -path '/run/*' -not -name resolv.conf -not -name hosts -not -name hostname -print0"
-    " | sort -z | xargs -0 sha256sum; find /opt/kfx -printf '%p %T@ %m %l\\n' | sort"
+    " | sort -z | xargs -0 sha256sum; find /opt/kfx -mindepth 1 -printf '%p %T@ %m %l\\n' | sort"
 )
 
 
 @pytest.mark.parametrize("image", ["slim"], indirect=True)
 def test_a_build_from_scratch_gives_the_same_contents(container_engine: str, program: str, image: Built) -> None:
     """Every file of the image byte for byte, and below /opt/kfx its time, mode and link: no cache is used.
+
+    The folder /opt/kfx itself is the engine's: it makes it anew, now, when it copies into it.
 
     The slim image stands for both: they are made by the same steps.
     """
