@@ -20,11 +20,16 @@ def stored(table: pa.Table) -> pa.Table:
     return pa.table(dict(zip(table.schema.names, columns, strict=True))) if columns else table
 
 
+def schema(table: pa.Table) -> list[api.SchemaField]:
+    """Returns BigQuery's columns for a table as `stored` returns it."""
+    return [_field(field.name, field.type) for field in table.schema]
+
+
 def load(client: Any, name: str, table: pa.Table) -> str:
     """Loads a table by a load job of Parquet, and returns its URI."""
     config = api.LoadJobConfig(
         source_format="PARQUET",
-        schema=[_field(field.name, field.type) for field in table.schema],
+        schema=schema(table),
         write_disposition="WRITE_TRUNCATE",
     )
     config.parquet_options = api.format_options.ParquetOptions()

@@ -196,7 +196,8 @@ def _number_part(kind: CellKind, query: Query) -> str:
     places = ", ".join(map(str, query.hint_places))
     names = ("s", "c", "cells", "present", "nan", "minus", "plus", "zeros", "mean")
     weights = ("weight", "present_weight", "number_weight", "weighted_mean") if query.weight else ()
-    hints = f"ARRAY(SELECT q FROM UNNEST(quantiles) AS q WITH OFFSET AS place WHERE place IN ({places}) ORDER BY place)"
+    which = f"place IN ({places}) AND q IS NOT NULL"  # an array in a result must hold no null
+    hints = f"ARRAY(SELECT q FROM UNNEST(quantiles) AS q WITH OFFSET AS place WHERE {which} ORDER BY place)"
     return selected(
         _DESCRIBED, kind, f"{kind}_summary", **{name: name for name in (*names, *weights)},
         **{f"{kind}_low": "low", f"{kind}_high": "high", f"{kind}_hints": hints},
