@@ -1,10 +1,11 @@
 """The engine bigquery on bqemulator, beside the engine arrow on the same data, TFDV's figures and plain Python's.
 
-bqemulator carries the queries out with DuckDB, into which it translates them by sqlglot's BigQuery dialect. Where DuckDB
-is milder than BigQuery, Google's own implementation decides (test_bigquery_engine_googlesql.py). It cannot show what follows, which is checked
-otherwise: APPROX_QUANTILES is exact there (a test takes the answer away, and quantiles stay exact), every estimate is 0
-bytes and no result can be queried (`recording.py` stands before it), TABLESAMPLE chooses no blocks and partitions have
-no decorators (the SQL is compared with what Google documents), and BIGNUMERIC and GEOGRAPHY columns.
+bqemulator carries the queries out with DuckDB, into which it translates them by sqlglot's BigQuery dialect. Where
+DuckDB is milder than BigQuery, Google's own implementation decides (test_bigquery_engine_googlesql.py). It cannot show
+what follows, which is checked otherwise: APPROX_QUANTILES is exact there (a test takes the answer away, and quantiles
+stay exact), every estimate is 0 bytes and no result can be queried (`recording.py` stands before it), TABLESAMPLE
+chooses no blocks and partitions have no decorators (the SQL is compared with what Google documents), and BIGNUMERIC and
+GEOGRAPHY columns.
 """
 
 from __future__ import annotations
