@@ -98,7 +98,8 @@ def stats(
     SOURCE is a path, glob or folder of CSV, TSV, JSON lines or Parquet (plain, gzip or zstd), local or gs://;
     bq://project.dataset.table; or sklearn:NAME. `tfdv.load_statistics` reads the statistics.
     """
-    from kfx.stats import artifact, bad_rows, beam, memory
+    from kfx.cli._beam import parse as parse_beam
+    from kfx.stats import artifact, bad_rows, memory
     from kfx.stats.generate import chosen_engine, generate
     from kfx.stats.options import HistogramChoice, Slice, StatsOptions
     from kfx.stats.sources.bq_query import byte_limit
@@ -120,7 +121,7 @@ def stats(
         delimiter=delimiter,
         mergeable=mergeable,
         memory_limit=memory.parse(memory_limit),
-        beam=beam.parse(beam_runner, beam_options),
+        beam=parse_beam(beam_runner, beam_options),
     )
     compared = _compared(others)
     with _Progress() as progress:

@@ -14,8 +14,8 @@ import difflib
 import os
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kfx.errors import UsageError
@@ -255,33 +255,6 @@ class BeamOptions:
         return f"{_URL}{given if given.startswith('projects/') else f'projects/{self.project}/{given}'}"
 
 
-def parse(runner: str, settings: Sequence[str], on_job: Callable[[Mapping[str, str]], None] = _nobody) -> BeamOptions:
-    """Reads settings as a command line gives them: `project=p`, `labels=team=search`, `experiments=shuffle_mode=auto`.
-
-    A name that is no field of `BeamOptions` is Beam's own argument: `a=b` becomes `--a=b`, and `a` becomes `--a`.
-
-    Args:
-        runner: A runner's name.
-        settings: `name=value` each.
-        on_job: As in `BeamOptions`.
-
-    Raises:
-        UsageError: A value is wrong.
-    """
-    kinds = {item.name: item.type for item in fields(BeamOptions) if item.name not in {"runner", "extra", "on_job"}}
-    given: dict[str, Any] = {"labels": {}, "extra": []}
-    for setting in settings:
-        name, equals, value = setting.removeprefix("--").partition("=")
-        if name == "labels":
-            key, _, text = value.partition("=")
-            given["labels"][key] = text
-        elif name in kinds and equals:
-            given[name] = _typed(name, str(kinds[name]), value)
-        else:
-            given["extra"].append(f"--{name}{equals}{value}")
-    return BeamOptions(runner, on_job=on_job, **given)
-
-
 def known_runner(name: str) -> str:
     """Returns a runner's name as Beam writes it.
 
@@ -295,16 +268,6 @@ def known_runner(name: str) -> str:
     near = difflib.get_close_matches(name.lower(), by_name, 1, 0.5)
     hint = f" Did you mean {by_name[near[0]]}?" if near else ""
     raise UsageError(f"There is no Beam runner {name!r}.{hint} The runners are: {', '.join(RUNNERS)}.")
-
-
-def _typed(name: str, kind: str, value: str) -> Any:
-    if kind == "str":
-        return value
-    if kind == "bool" and value.lower() in {"true", "false"}:
-        return value.lower() == "true"
-    if kind == "int" and value.isdecimal():
-        return int(value)
-    raise UsageError(f"The Beam option {name} is {value!r}; it must be {'true or false' if kind == 'bool' else kind}.")
 
 
 def _argument(text: str) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from kfx.cli._beam import parse
 from kfx.cli.main import kfx_
 from kfx.errors import UsageError
-from kfx.stats.beam import BeamOptions, known_runner, parse
+from kfx.stats.beam import BeamOptions, known_runner
 from kfx.stats.generate import chosen_engine
 
 DATAFLOW: dict[str, Any] = {
