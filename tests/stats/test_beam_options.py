@@ -206,7 +206,7 @@ def test_settings_of_the_command_line() -> None:
     )
     assert (made.project, made.num_workers, made.public_ips) == ("my-project", 3, False)
     assert made.labels == {"a": "b", "c": "d"}
-    assert made.extra == ("--goal=X", "--save")
+    assert made.extra == ("--flexrs_goal=X", "--save")
     with pytest.raises(UsageError, match="num_workers is 'many'; it must be int"):
         parse("dataflow", ["num_workers=many"])
 
