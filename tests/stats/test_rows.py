@@ -136,6 +136,17 @@ def test_chosen_and_crossed_slices() -> None:
     assert found["country_FR_device_1"].num_examples == pa.compute.sum(members).as_py()
 
 
+def test_a_row_is_in_a_slice_once_however_often_it_is_named() -> None:
+    """`country` and `country=DE` both name the slice country_DE: its rows count once."""
+    whole = table()
+    by = (Slice.parse("country"), Slice.parse("country=DE"))
+    found = datasets(whole, slice_features=by, weight_feature="w")
+    german = whole.filter(pa.compute.equal(whole["country"], "DE"))
+    assert list(found) == ["All Examples", "country_DE", "country_FR", "country_US"]
+    assert found["country_DE"].num_examples == german.num_rows
+    assert found["country_DE"].weighted_num_examples == pytest.approx(pa.compute.sum(german["w"]).as_py())
+
+
 def test_slices_with_weights_and_allow_list(tmp_path: Path) -> None:
     """Columns that only slice or weigh are read but not described."""
     path = tmp_path / "t.csv"

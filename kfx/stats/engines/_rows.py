@@ -80,9 +80,13 @@ class RowSelection:
             rows = self._sampled(self._options.sample_rate, batch.num_rows, first_row)
         weights = self._weights(batch)
         yield _part(self.whole, rows, weights)
+        slices: dict[str, npt.NDArray[np.int64]] = {}
         for by in self._options.slice_features:
             for name, members in _slices(batch, by):
-                yield _part(name, members if rows is None else np.intersect1d(members, rows), weights)
+                # `country` and `country=DE` name one slice; a row is in it once.
+                slices[name] = np.union1d(slices[name], members) if name in slices else members
+        for name, members in slices.items():
+            yield _part(name, members if rows is None else np.intersect1d(members, rows), weights)
 
     def _sampled(self, rate: float, length: int, first_row: int) -> npt.NDArray[np.int64]:
         """Returns the chosen rows. A row's fate hangs on its number alone, not on how the table is cut into batches."""
