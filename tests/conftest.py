@@ -15,6 +15,13 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `-n 2 --dist loadgroup`, tests of containers run one after the other, and so do those of a file."""
+    for item in items:
+        fixtures = item.fixturenames if isinstance(item, pytest.Function) else ()
+        item.add_marker(pytest.mark.xdist_group("containers" if "container_engine" in fixtures else item.path.name))
+
+
 def absent(reason: str) -> None:
     """Skips the test because a real part is absent; where every part is promised (KFX_REQUIRE_ALL=1) it fails."""
     if os.environ.get("KFX_REQUIRE_ALL") == "1":
