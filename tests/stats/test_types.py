@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import random
 from pathlib import Path
 
 import pyarrow as pa
@@ -64,6 +65,38 @@ def test_wide_decimals(kind: pa.DataType) -> None:
     assert type_name(feature) == "FLOAT"
     assert (feature.num_stats.min, feature.num_stats.common_stats.num_missing) == (-0.5, 1)
     assert feature.num_stats.max == pytest.approx(12345678901234567890.1, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("width", "precision", "scale", "digits"),
+    [
+        (32, 7, 2, 7),
+        (64, 18, 4, 18),
+        (128, 12, 2, 5),
+        (128, 12, 2, 12),
+        (128, 38, 9, 15),
+        (128, 38, 9, 38),
+        (128, 38, 0, 38),
+        (128, 38, 30, 20),
+        (128, 5, -3, 5),
+        (256, 40, 2, 6),
+        (256, 76, 38, 76),
+    ],
+)
+def test_decimals_are_the_doubles_next_to_them(width: int, precision: int, scale: int, digits: int) -> None:
+    """The smallest and largest value are the doubles that Python makes of the same decimals, to the last bit."""
+    if not hasattr(pa, f"decimal{width}"):
+        pytest.skip(f"this pyarrow has no decimal{width}")
+    kind = getattr(pa, f"decimal{width}")(precision, scale)
+    draw = random.Random(digits)
+    for _ in range(100):
+        lowest, highest = (
+            decimal.Decimal(sign * draw.randint(1, 10**digits - 1)).scaleb(-scale, decimal.Context(prec=77))
+            for sign in (-1, 1)
+        )
+        stats = one(pa.array([None, lowest, highest], kind)[1:]).num_stats
+        assert (stats.min, stats.max) == (float(lowest), float(highest))
+
 
 
 WORDS = ["a", "b", None, "a", "é"]
