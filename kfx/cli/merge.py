@@ -40,7 +40,7 @@ def merge(
     more than 1,000 distinct values (0.1 % of the values). What is not exact is named when done, and marked in the
     statistics.
     """
-    from kfx.stats import artifact
+    from kfx.stats import artifact, place
     from kfx.stats import merge as merging
     from kfx.stats.options import StatsOptions
 
@@ -51,6 +51,7 @@ def merge(
         num_quantiles_histogram_buckets=quantile_buckets,
         mergeable=mergeable,
     )
+    place.check_folder(folder)
     merged = merging.merge([load(shard) for shard in shards], options)
     written = artifact.write(merged, folder, title or _title(shards))
     figures = artifact.metrics(merged)

@@ -54,8 +54,8 @@ if TYPE_CHECKING:
               help="Histograms of one numeric column (* for every other): 50 buckets, none, standard:50, quantiles:20 "
                    "or both with a comma; may be repeated.")  # fmt: skip
 @click.option("--slice-sql", "slice_sqls", multiple=True, metavar="SQL",
-              help="Describe apart what SQL selects, such as SELECT STRUCT(country) FROM example.country; for engines "
-                   "with SQL; may be repeated.")  # fmt: skip
+              help="Describe apart what SQL selects, such as SELECT STRUCT(country) FROM example.country; for the "
+                   "engine bigquery alone; may be repeated.")  # fmt: skip
 @click.option("--on-bad-rows", type=click.Choice(["error", "skip"]), default="error", show_default=True,
               help="What to do with a row of CSV, TSV or JSON lines that cannot be read; skip counts and reports it.",
               )  # fmt: skip
@@ -99,7 +99,7 @@ def stats(
     bq://project.dataset.table; or sklearn:NAME. `tfdv.load_statistics` reads the statistics.
     """
     from kfx.cli._beam import parse as parse_beam
-    from kfx.stats import artifact, bad_rows, memory
+    from kfx.stats import artifact, bad_rows, memory, place
     from kfx.stats.generate import chosen_engine, generate
     from kfx.stats.options import HistogramChoice, Slice, StatsOptions
     from kfx.stats.sources.bq_query import byte_limit
@@ -123,6 +123,10 @@ def stats(
         memory_limit=memory.parse(memory_limit),
         beam=parse_beam(beam_runner, beam_options),
     )
+    if folder is None and form is None:
+        folder = Path("stats")
+    if folder is not None:
+        place.check_folder(folder)
     compared = _compared(others)
     with _Progress() as progress:
         computed = generate(source, options, engine_name=chosen_engine(engine, options.beam), progress=progress)
@@ -130,9 +134,9 @@ def stats(
         click.echo(line, err=True)
     if form is not None:
         click.echo(_printed(computed, compared, form))
-        if folder is None:
-            return
-    written = artifact.write(computed, folder or Path("stats"), title or source, compared)
+    if folder is None:
+        return
+    written = artifact.write(computed, folder, title or source, compared)
     figures = artifact.metrics(computed)
     if output == "json":
         files = {name: str(path) for name, path in written.items()}

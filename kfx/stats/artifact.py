@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
-from kfx.stats import bad_rows, tfrecord
+from kfx.stats import bad_rows, place, tfrecord
 from kfx.stats.report import render
 from kfx.stats.report.model import feature_model
 
@@ -28,8 +28,7 @@ def write(
 ) -> dict[str, Path]:
     """Writes `stats.tfrecord`, `stats.pb`, `report.html` and `metrics.json` into a folder.
 
-    All four are written beside their names first and renamed once all are complete. Files are renamed one by one,
-    because a folder mounted from a bucket (gcsfuse) refuses to rename a folder.
+    Either all four are there afterwards or, after a failure, what was there before.
 
     Args:
         statistics: What to write.
@@ -42,7 +41,7 @@ def write(
         File name -> path.
 
     Raises:
-        OSError: The folder cannot be written.
+        PermanentError: The folder cannot be written.
     """
     binary = statistics.SerializeToString(deterministic=True)
     shown = with_others(statistics, compared) if compared else statistics
@@ -52,17 +51,7 @@ def write(
         REPORT: render(shown, title, anomalies).encode(),
         METRICS: json.dumps(metrics(statistics), indent=1).encode(),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    beside = {name: folder / f".{name}.part" for name in contents}
-    try:
-        for name, content in contents.items():
-            beside[name].write_bytes(content)
-        for name, part in beside.items():
-            part.replace(folder / name)
-    finally:
-        for part in beside.values():
-            part.unlink(missing_ok=True)
-    return {name: folder / name for name in contents}
+    return place.write_folder(folder, contents)
 
 
 def load(path: Path) -> statistics_pb2.DatasetFeatureStatisticsList:

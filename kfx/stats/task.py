@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from kfx.errors import UsageError
-from kfx.stats import artifact, bad_rows, memory
+from kfx.stats import artifact, bad_rows, memory, place
 from kfx.stats.beam import BeamOptions
 from kfx.stats.engines import DEFAULT
 from kfx.stats.generate import chosen_engine, generate
@@ -59,7 +59,7 @@ def describe(
         title: Heading of the report; the source's name when empty.
         memory_limit: As `kfx.stats.memory.parse` reads it.
         histograms: As `kfx.stats.options.HistogramChoice.parse` reads each.
-        slice_sqls: SQL that names slices, for engines with SQL.
+        slice_sqls: SQL that names slices, for the engine bigquery alone.
         on_bad_rows: `error` or `skip`; what was skipped is told on stderr, in the metrics and in the report.
         delimiter: What stands between two cells of a text file; empty for what its name says.
         log: Told each metric's name and figure.
@@ -78,6 +78,7 @@ def describe(
 
     Raises:
         UsageError: Both or none of source and dataset are given, or the table cannot be read.
+        PermanentError: The artifacts cannot be written.
     """
     if bool(source) == (dataset is not None):
         given = "both" if source else "neither"
@@ -105,6 +106,8 @@ def describe(
         sample_by=cast("SampleBy", sample_by),
         maximum_bytes_billed=byte_limit(maximum_bytes_billed) if maximum_bytes_billed else None,
     )
+    for output in (Path(statistics.path), Path(report.path).parent):
+        place.check_folder(output)
     computed = generate(uri, options, engine_name=chosen)
     for line in bad_rows.sentences(computed.datasets[0]):
         print(line, file=sys.stderr)

@@ -17,7 +17,7 @@ from kfp import dsl
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from kfx.cli.stats import stats as command
-from kfx.errors import UsageError
+from kfx.errors import PermanentError, UsageError
 from kfx.stats import artifact, bad_rows
 from kfx.stats.generate import generate
 from kfx.stats.task import describe
@@ -57,12 +57,58 @@ def test_writing_again_replaces(table: Path, tmp_path: Path) -> None:
     assert [f.path.step[0] for f in read(tmp_path / "out").datasets[0].features] == ["z"]
 
 
-def test_nothing_is_left_where_writing_fails(table: Path, tmp_path: Path) -> None:
-    """When one file cannot be put in its place, no half-written file stays behind."""
-    (tmp_path / "out" / "metrics.json").mkdir(parents=True)
-    with pytest.raises(OSError, match=r"metrics\.json"):
-        artifact.write(generate(str(table)), tmp_path / "out", "table")
-    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+def test_nothing_changes_where_writing_fails(table: Path, tmp_path: Path) -> None:
+    """When one file cannot be put in its place, those of the earlier write are all there, and nothing else is."""
+    artifact.write(generate(str(table)), tmp_path / "out", "one")
+    (tmp_path / "out" / "metrics.json").unlink()
+    (tmp_path / "out" / "metrics.json").mkdir()
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.is_file()}
+    table.write_text("z\n1\n")
+    with pytest.raises(PermanentError, match=r"metrics\.json' cannot be written: Is a directory\."):
+        artifact.write(generate(str(table)), tmp_path / "out", "two")
+    (tmp_path / "out" / "metrics.json").rmdir()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+LIMITED = """
+import resource, sys
+from kfx.cli.main import main
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+main()
+"""
+
+
+def test_a_file_that_does_not_fit_leaves_nothing(table: Path, tmp_path: Path) -> None:
+    """Where there is no room for the report, the command says so in one line and takes its new folders away."""
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, "stats", str(table), "-o", "new/out"],
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "Error: 'new/out' cannot be written: File too large.\n"
+    assert list(tmp_path.iterdir()) == [table]
+
+
+@pytest.mark.parametrize("program", ["stats", "merge"])
+@pytest.mark.parametrize("folder", ["file/out", "/proc/nope"])
+def test_commands_try_the_folder_first(table: Path, tmp_path: Path, program: str, folder: str) -> None:
+    """A folder that cannot be written is told in one line, before the table (which is not there) is looked at."""
+    (tmp_path / "file").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "kfx.cli.main", program, "no-such-table.csv", "-o", folder],
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(rf"Error: '{folder}' cannot be written: (Not a|No such file or) directory\.\n", done.stderr)
+
+
+def test_component_tries_its_artifacts_first(tmp_path: Path) -> None:
+    """The component finds out that it cannot write before it looks at the table (which is not there)."""
+    (tmp_path / "s").touch()
+    statistics, report = outputs(tmp_path)
+    with pytest.raises(PermanentError, match=r"statistics' cannot be written: Not a directory\."):
+        describe("no-such-table.csv", None, statistics, report)
 
 
 def test_metrics(table: Path) -> None:
@@ -215,11 +261,15 @@ def test_component_numbers_reach_the_engine(table: Path, tmp_path: Path) -> None
     assert [c.name for f in (a, b) for c in f.custom_stats] == ["merge_numbers", "merge_values"]
 
 
-def test_sql_for_slices_is_refused_by_the_embedded_engine(table: Path, tmp_path: Path) -> None:
-    """An engine without SQL says so, with what to do instead."""
-    done = CliRunner().invoke(command, [str(table), "--slice-sql", "SELECT STRUCT(a) FROM example.a"])
-    assert "The arrow engine runs no SQL" in str(done.exception)
-    assert "--slice" in str(done.exception)
+@pytest.mark.parametrize("engine", ["arrow", "tfdv"])
+def test_sql_for_slices_is_refused_by_engines_without_it(engine: str, table: Path) -> None:
+    """The way out that is told is no other engine that refuses it: bigquery, or slices by columns."""
+    arguments = [str(table), "--engine", engine, "--slice-sql", "SELECT STRUCT(a) FROM example.a"]
+    said = str(CliRunner().invoke(command, arguments).exception)
+    assert engine in said
+    assert "take the engine bigquery" in said
+    assert "--slice-sql" in said
+    assert "(--slice, or slices)" in said
 
 
 def test_command_refuses_bad_input_and_writes_nothing(tmp_path: Path) -> None:
