@@ -17,7 +17,7 @@ from typing import Literal
 
 import kfx
 from kfx.errors import KfxError, PermanentError, UsageError
-from kfx.images.content import content_hash
+from kfx.images.content import content_hash, left_out
 from kfx.images.engine import Build, Builder, Report
 from kfx.images.record import Pushed, default_name, record
 from kfx.images.reference import Reference, parse
@@ -114,6 +114,8 @@ def build(request: Request, engine: Builder, report: Report) -> Built:
             return found("on this machine", size_bytes=engine.size(content))
         if _same_in_registry(content, name, report):
             return found("in the registry")
+    if behind := left_out(request.folder):
+        report(f"Left out: {', '.join(behind)}. A line such as !{behind[0]} in .dockerignore takes one in.")
     engine.build(
         Build(
             folder=request.folder,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kfx.errors import PermanentError, UsageError
-from kfx.images.content import sent_files
+from kfx.images.content import copy_sent
 from kfx.images.engine import Build, Report, stream
 from kfx.images.reference import Reference
 from kfx.images.registry import digest_of
@@ -52,7 +52,8 @@ class CloudBuild:
             raise UsageError("Cloud Build takes no --secret from this machine. Keep it in Secret Manager.")
         with tempfile.TemporaryDirectory(prefix="kfx-cloud-build-") as scratch:
             sent, config = Path(scratch, "sent"), Path(scratch, "cloudbuild.json")
-            _copy(build, sent)
+            copy_sent(build.folder, sent)
+            shutil.copy2(build.dockerfile, sent / "Dockerfile")  # which may lie elsewhere, or be left out
             config.write_text(json.dumps(configuration(build), indent=1), encoding="utf-8")
             where = [f"--project={self.project}"] if self.project else []
             where += [f"--region={self.region}"] if self.region else []
@@ -113,13 +114,3 @@ def find_cloud_build(project: str = "", region: str = "") -> CloudBuild:
     if not shutil.which(PROGRAM):
         raise UsageError("Cloud Build is driven by gcloud, which is not installed: cloud.google.com/sdk/docs/install")
     return CloudBuild(project=project, region=region)
-
-
-def _copy(build: Build, folder: Path) -> None:
-    """Copies the files an engine is sent, and the Dockerfile, which may lie elsewhere."""
-    for path in sent_files(build.folder):
-        target = folder / path.relative_to(build.folder)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target, follow_symlinks=False)
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(build.dockerfile, folder / "Dockerfile")

@@ -1,20 +1,28 @@
 """A hash of everything that goes into an image: the same hash means the same image, so nothing needs building.
 
-What goes in is what the engine would be sent: the files of the build folder that `.dockerignore` lets through, the
+What goes in is what the engine is sent: the files of the build folder that `.dockerignore` lets through, the
 Dockerfile, the target, the platform and the build arguments. Build secrets (credentials, certificates) stay out, since
 they leave no trace in the image. The base image counts by its name: give `kfx build --force` when it moved.
+
+`.env` files, `.git` and kfx's own `.kfx` are left out also where no `.dockerignore` says so: the first two may hold
+passwords, and all three change without a change to the image. A line such as `!.git` takes one in.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kfx.errors import UsageError
+
+_LEFT_OUT = ("**/.env*", "**/.git", "**/.kfx")
 
 
 def content_hash(folder: Path, dockerfile: Path, choices: Mapping[str, str]) -> str:
@@ -49,13 +57,12 @@ def content_hash(folder: Path, dockerfile: Path, choices: Mapping[str, str]) -> 
 
 
 def sent_files(folder: Path) -> Iterator[Path]:
-    """Yields the files an engine is sent, in the order of their names: those `.dockerignore` lets through.
+    """Yields the files an engine is sent, in the order of their names: those the rules of the folder let through.
 
     Raises:
         OSError: The folder cannot be read.
     """
-    ignore_file = folder / ".dockerignore"
-    rules = parse_rules(ignore_file.read_text(encoding="utf-8").splitlines() if ignore_file.is_file() else [])
+    rules = _rules(folder)
     for parent, folders, names in os.walk(folder):
         here = Path(parent)
         # A folder that no rule can bring a file of back from is not entered: .git and .venv hold many thousands.
@@ -64,6 +71,68 @@ def sent_files(folder: Path) -> Iterator[Path]:
             path = here / name
             if not is_ignored(rules, path.relative_to(folder).as_posix()):
                 yield path
+
+
+def left_out(folder: Path) -> list[str]:
+    """Returns what stays behind although `.dockerignore` does not say so: the names of files and folders, sorted.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    own = parse_rules(_own_lines(folder))
+    rules = _rules(folder)
+    found = []
+    for parent, folders, names in os.walk(folder):
+        inside = {name: (Path(parent) / name).relative_to(folder).as_posix() for name in [*folders, *names]}
+        behind = {name for name, path in inside.items() if is_ignored(rules, path) and not is_ignored(own, path)}
+        found += [inside[name] for name in behind]
+        folders[:] = [name for name in folders if name not in behind and _may_hold(rules, inside[name])]
+    return sorted(found)
+
+
+@contextlib.contextmanager
+def sent_folder(folder: Path) -> Iterator[Path]:
+    """Gives the folder an engine is to be sent: the folder itself, or a copy while engines would send more of it.
+
+    An engine reads `.dockerignore` and nothing else, and not every engine takes another file in its place.
+
+    Raises:
+        OSError: The folder cannot be read, or there is no room for a copy.
+    """
+    if not left_out(folder):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="kfx-build-") as scratch:
+        copy = Path(scratch, "sent")
+        copy_sent(folder, copy)
+        yield copy
+
+
+def copy_sent(folder: Path, target: Path) -> None:
+    """Copies what an engine is sent, with times, modes and links, into a folder that is not there yet.
+
+    Raises:
+        OSError: A file cannot be read or written.
+    """
+    rules = _rules(folder)
+
+    def behind(parent: str, names: list[str]) -> list[str]:
+        paths = {name: Path(parent, name) for name in names}
+        folders = {name for name, path in paths.items() if path.is_dir() and not path.is_symlink()}
+        inside = {name: path.relative_to(folder).as_posix() for name, path in paths.items()}
+        return [n for n in names if (not _may_hold(rules, inside[n]) if n in folders else is_ignored(rules, inside[n]))]
+
+    shutil.copytree(folder, target, symlinks=True, ignore=behind)
+
+
+def any_goes_in(folder: Path, names: Iterable[str]) -> bool:
+    """Tells whether one of these files, by its path from the folder, is among those an engine is sent.
+
+    Raises:
+        OSError: `.dockerignore` cannot be read.
+    """
+    rules = _rules(folder)
+    return any(not is_ignored(rules, name) for name in names)
 
 
 Rule = tuple[bool, str, "re.Pattern[str]"]
@@ -81,6 +150,16 @@ def parse_rules(lines: Sequence[str]) -> list[Rule]:
         if pattern not in ("", "."):
             rules.append((text.startswith("!"), pattern, _regex(pattern)))
     return rules
+
+
+def _rules(folder: Path) -> list[Rule]:
+    """The rules of a build folder: its own decide after kfx's."""
+    return parse_rules([*_LEFT_OUT, *_own_lines(folder)])
+
+
+def _own_lines(folder: Path) -> list[str]:
+    ignore_file = folder / ".dockerignore"
+    return ignore_file.read_text(encoding="utf-8").splitlines() if ignore_file.is_file() else []
 
 
 def is_ignored(rules: Sequence[Rule], name: str) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kfx.errors import PermanentError, UsageError
+from kfx.images.content import sent_folder
 from kfx.images.reference import Reference
 
 PROGRAMS = ("docker", "podman", "buildah")
@@ -97,7 +98,7 @@ class Engine:
                 "docker takes build secrets with BuildKit only, and docker buildx is not installed here. Install it "
                 "(apt-get install docker-buildx), or build with another engine: --engine podman"
             )
-        command = [self.program, "build", "--file", str(build.dockerfile), "--platform", build.platform]
+        command = [self.program, "build", "--file", str(build.dockerfile.absolute()), "--platform", build.platform]
         command += ["--target", build.target] if build.target else []
         for name, value in sorted((build.build_args or {}).items()):
             command += ["--build-arg", f"{name}={value}"]
@@ -107,7 +108,8 @@ class Engine:
             command += ["--tag", str(image)]
         begun: list[str] = []
         failed: list[str] = []
-        code = stream([*command, *build.options, str(build.folder)], lambda line: _watch(line, begun, failed, report))
+        with sent_folder(build.folder) as folder:
+            code = stream([*command, *build.options, str(folder)], lambda line: _watch(line, begun, failed, report))
         if code:
             where = f" at the step: {(failed or begun)[-1]}" if failed or begun else ""
             raise PermanentError(f"{self.program} build failed with exit code {code}{where}. Its output is above.")

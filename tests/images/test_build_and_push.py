@@ -193,6 +193,45 @@ def test_kfx_build_push_does_nothing_the_second_time(
     assert program("push", name, f"--engine={engine.program}", cwd=folder).returncode == 0
 
 
+def test_a_teams_folder_without_dockerignore_is_built_once(
+    engine: Engine, name: str, tmp_path: Path, container_engine: str
+) -> None:
+    """The record of the push, .git and .env change without the image, hold what is nobody's business, and stay out."""
+    (tmp_path / "Dockerfile").write_text(f"FROM {container_engine}\nCOPY . /sent\n")
+    (tmp_path / "empty").mkdir()
+    for secret in (".env", "deep/.env.local", ".git/config"):
+        (tmp_path / secret).parent.mkdir(exist_ok=True)
+        (tmp_path / secret).write_text("TOKEN=never in an image\n")
+    options = [f"--option={option}" for option in os.environ.get("KFX_TEST_BUILD_ARGS", "").split()]
+    flags = ["--push", f"--engine={engine.program}", f"--tag={name}", *options]
+
+    first = program("build", *flags, cwd=tmp_path)
+    (tmp_path / ".env").write_text("TOKEN=other\n")
+    (tmp_path / ".git" / "index").write_text("other")
+    again = [program("build", *flags, cwd=tmp_path) for _ in range(2)]
+
+    assert first.returncode == 0, first.stderr
+    assert "Left out: .env, .git, deep/.env.local. A line such as !.env in .dockerignore" in first.stderr
+    assert [(done.returncode, done.stderr) for done in again] == [(0, "")] * 2
+    assert all(f"Nothing changed: {name} is on this machine" in done.stdout for done in again)
+    assert sent_to(engine, name) == ["Dockerfile", "deep", "empty"]
+
+
+def sent_to(engine: Engine, name: str) -> list[str]:
+    """What lies in the image's folder /sent and below; buildah runs commands in working containers only."""
+    ask = ["run", "--rm", name]
+    if engine.program == "buildah":
+        made = subprocess.run(["buildah", "from", name], capture_output=True, text=True, check=True).stdout.strip()
+        ask = ["run", made]
+    command = [engine.program, *ask, "find", "/sent", "-mindepth", "1"]
+    try:
+        listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    finally:
+        if engine.program == "buildah":
+            subprocess.run(["buildah", "rm", made], capture_output=True, check=True)
+    return sorted(line.removeprefix("/sent/") for line in listed.split())
+
+
 def test_kfx_build_ends_with_the_codes_of_the_program(request_for: Ask, engine: Engine, container_engine: str) -> None:
     """1 when the engine failed, 2 when the input is wrong."""
     folder = request_for().folder

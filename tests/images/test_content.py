@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kfx.errors import UsageError
-from kfx.images.content import content_hash, is_ignored, parse_rules, sent_files
+from kfx.images.content import content_hash, copy_sent, is_ignored, left_out, parse_rules, sent_files, sent_folder
 from kfx.images.engine import Build, Engine
 from kfx.images.reference import parse
 
@@ -67,6 +67,40 @@ def test_the_engine_is_sent_the_same_files(tmp_path: Path, engine: Engine, conta
     there = sorted(line.removeprefix("/sent/") for line in listed.split())
     assert there == sorted(path.relative_to(tmp_path).as_posix() for path in sent_files(tmp_path))
     assert there == ["docs/x.md", "kfx/a.py", "kfx/deep/b.py", "run"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "behind", "sent"),
+    [
+        ([], [".env", ".git", ".kfx", "src/.envrc"], ["run", "src/a.py"]),
+        (["!.git/HEAD", "!**/*.py"], [".env", ".git", ".kfx", "src/.envrc"], [".git/HEAD", "run", "src/a.py"]),
+        (["*", "!src", "**/.env*"], [], ["src/a.py"]),
+        (["!.env"], [".git", ".kfx", "src/.envrc"], [".env", "run", "src/a.py"]),
+    ],
+    ids=["none", "one file back", "allow-list", "asked for"],
+)
+def test_secrets_and_records_stay_behind_unless_asked_for(
+    lines: list[str], behind: list[str], sent: list[str], tmp_path: Path
+) -> None:
+    """What is hashed and what an engine gets are the same files; a folder with nothing to leave out is not copied."""
+    folder = tmp_path / "folder"
+    for name in (".env", ".git/HEAD", ".git/config", ".kfx/images.json", "run", "src/a.py", "src/.envrc"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    (folder / "run").chmod(0o755)
+    if lines:
+        (folder / ".dockerignore").write_text("\n".join(lines))
+        sent = sorted({*sent, *(() if "*" in lines else [".dockerignore"])})
+
+    copy_sent(folder, tmp_path / "copy")
+
+    assert left_out(folder) == behind
+    assert sorted(path.relative_to(folder).as_posix() for path in sent_files(folder)) == sent
+    copied = [path for path in (tmp_path / "copy").rglob("*") if path.is_file()]
+    assert sorted(path.relative_to(tmp_path / "copy").as_posix() for path in copied) == sent
+    assert all(path.stat().st_mode & 0o111 for path in copied if path.name == "run")
+    with sent_folder(folder) as given:
+        assert (given == folder) == (not behind)
 
 
 def test_kfxs_own_image_gets_no_secret_and_no_test() -> None:
