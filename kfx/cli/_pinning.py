@@ -37,6 +37,14 @@ def name_images(image: str | None, slim_image: str | None) -> None:
         os.environ.setdefault("BASE_KFX_DATAFLOW_IMAGE", workers.pinned)
 
 
+def with_configured(compiled: Pipeline) -> Pipeline:
+    """Puts in the configured images where none was named when the pipeline was compiled, perhaps long ago."""
+    from kfx.images.pin import with_configured as configured
+
+    full, slim = (os.environ.get(name, "") for name in ("BASE_KFX_IMAGE", "BASE_KFX_SLIM_IMAGE"))
+    return compiled.changed(configured(compiled.spec, full, slim))
+
+
 def with_recorded(compiled: Pipeline) -> Pipeline:
     """Puts in what was pushed from here, by digest; asks no registry."""
     from kfx.images.pin import with_pushed

@@ -156,7 +156,7 @@ def compile_given(reference: str, given: Given) -> Pipeline:
         raise UsageError("--build needs a name for the image: --image REGISTRY/REPOSITORY/kfx:TAG, or BASE_KFX_IMAGE.")
     renamed = bool(given.image or given.pipeline_container_version)
     _pinning.name_images(image if renamed else None, given.slim_image)
-    compiled = resolve(reference)
+    compiled = _pinning.with_configured(resolve(reference))
     named = with_image(compiled.spec, image if renamed or given.build else "", given.slim_image or "")
     compiled = compiled.changed(named)
     if given.pin and not given.build:

@@ -37,7 +37,7 @@ def compile_(pipeline: str, path: Path, image: str | None, slim_image: str | Non
     if path.suffix not in (".yaml", ".yml"):
         raise UsageError(f"The output {str(path)!r} must end in .yaml, as Vertex AI and KFP expect.")
     _pinning.name_images(image, slim_image)
-    compiled = resolve(pipeline)
+    compiled = _pinning.with_configured(resolve(pipeline))
     check_spec(compiled.spec)
     compiled = compiled.changed(with_image(compiled.spec, image or "", slim_image or ""))
     if pin is not False:

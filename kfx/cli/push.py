@@ -65,7 +65,8 @@ def _push_pipeline(name: str, registry: str, tags: tuple[str, ...], token: str |
         raise UsageError("Name the pipeline: kfx push PIPELINE --registry URL")
     if token:
         check_reference(token)
-    compiled = _pinning.with_recorded(resolve(name)) if pin else resolve(name)
+    compiled = _pinning.with_configured(resolve(name))
+    compiled = _pinning.with_recorded(compiled) if pin else compiled
     here = urlsplit(registry).hostname in ("localhost", "127.0.0.1", "::1")
     check_images(compiled.spec, {}, emulated=here)
     compiled = _pinning.pinned(compiled, {}, emulated=here) if pin else compiled

@@ -42,6 +42,28 @@ def with_image(spec: Mapping[str, Any], full: str, slim: str = "") -> dict[str, 
     return changed
 
 
+def with_configured(spec: Mapping[str, Any], full: str, slim: str = "") -> dict[str, Any]:
+    """Names the image of every kfx component that was compiled without one (`localhost/kfx:...`).
+
+    The pipeline is then what it would be if it were compiled with these settings now. Default values of pipeline
+    parameters that stand for an image beside the full one, such as `training_image`, get that one's place.
+
+    Args:
+        spec: The specification.
+        full: The configured image, BASE_KFX_IMAGE; empty leaves what needs it as it is.
+        slim: BASE_KFX_SLIM_IMAGE, of the components that need the slim one only; empty for the full one.
+    """
+    changed = copy.deepcopy(dict(spec))
+    for container, target in _kfx_containers(changed):
+        if container["image"].startswith(f"{REPOSITORY}:"):
+            container["image"] = (slim if target == "slim" else "") or full or container["image"]
+    for parameter in changed["root"].get("inputDefinitions", {}).get("parameters", {}).values():
+        default = parameter.get("defaultValue")
+        if full and isinstance(default, str) and (local := _LOCAL.match(default)):
+            parameter["defaultValue"] = beside(full, local["other"] or "full")
+    return changed
+
+
 def with_pushed(spec: Mapping[str, Any], pushed: Mapping[str, Pushed]) -> dict[str, Any]:
     """Puts what was pushed from here into every kfx component, slim or full, without asking a registry.
 

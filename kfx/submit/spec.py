@@ -81,13 +81,11 @@ def check_images(spec: Mapping[str, Any], values: Mapping[str, Any], *, emulated
             )
     executors = _executors(spec)
     for component, item in spec.get("components", {}).items():
-        image = executors.get(item.get("executorLabel", ""), {}).get("container", {}).get("image", "")
+        container = executors.get(item.get("executorLabel", ""), {}).get("container", {})
+        image = container.get("image", "")
         if refused.match(image):
-            raise UsageError(
-                f"{component.removeprefix('comp-')} runs in {image}, which no cluster can pull. Build and push one in "
-                "a clone of kfx, kfx build --push --tag REGISTRY/REPOSITORY/kfx:TAG, or name one: --image IMAGE, or "
-                "BASE_KFX_IMAGE in the environment or .env."
-            )
+            name = component.removeprefix("comp-")
+            raise UsageError(f"{name} runs in {image}, which no cluster can pull. {_way_out(container)}")
 
 
 def check_platforms(platforms: Mapping[str, Any]) -> None:
@@ -106,6 +104,17 @@ def check_platforms(platforms: Mapping[str, Any]) -> None:
     raise UsageError(
         f"The pipeline has kfp-kubernetes settings ({tasks}), and Vertex AI refuses them: it takes one YAML document "
         "and has no pods to set. Remove them, or submit to a KFP cluster: --to kfp."
+    )
+
+
+def _way_out(container: Mapping[str, Any]) -> str:
+    """How a component comes to an image that can be pulled; settings only name what had no name when it was compiled."""
+    if not any("kfx.entrypoint" in part for part in container.get("command", [])):
+        return "It is no component of kfx: push its image to a registry, and compile the pipeline with that name."
+    settings = ", or BASE_KFX_IMAGE in the environment or .env, or base_kfx_image in kfx.toml"
+    return (
+        "Build and push one in a clone of kfx, kfx build --push --tag REGISTRY/REPOSITORY/kfx:TAG, or name one: "
+        f"--image IMAGE{settings if _NO_REGISTRY.match(container['image']) else ''}."
     )
 
 

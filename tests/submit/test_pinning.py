@@ -17,6 +17,7 @@ from google_double import GoogleDouble
 
 from kfx.cli.main import kfx_
 from kfx.errors import TransientError, UsageError
+from kfx.images.pin import with_configured
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 PIPELINE = """
@@ -90,6 +91,48 @@ def test_an_image_the_registry_lacks_is_refused(google: GoogleDouble, registry: 
     with pytest.raises(UsageError, match=r"holds no image .*kfx:2\.0"):
         submit(f"--image={registry}/team/kfx:2.0")
     assert not google.of("POST", "")
+
+
+@pytest.mark.parametrize("place", ["environment", "slim", ".env", "kfx.toml"])
+def test_a_setting_names_the_image_of_a_spec_compiled_without_one(
+    project: Path, google: GoogleDouble, registry: str, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """What the refusal prints as the ways out are ways out, for a file compiled before as well."""
+    with pytest.raises(UsageError, match=r"name one: --image IMAGE, or BASE_KFX_IMAGE .*base_kfx_image in kfx\.toml"):
+        submit("--no-pin")
+    image = f"{registry}/team/kfx:1.0"
+    if place == "kfx.toml":
+        (project / place).write_text(f'base_kfx_image = "{image}"\n', encoding="utf-8")
+    elif place == ".env":
+        (project / place).write_text(f"BASE_KFX_IMAGE={image}\n", encoding="utf-8")
+    else:
+        monkeypatch.setenv("BASE_KFX_SLIM_IMAGE" if place == "slim" else "BASE_KFX_IMAGE", image)
+    submit()
+    assert images(google)["exec-train-test-split"] == f"{registry}/team/kfx@{DIGEST}"
+
+
+def test_a_setting_changes_no_image_that_was_named() -> None:
+    """Each target its own; a named one, a digest and other people's components stay; the trainer follows the image."""
+    kfx = ["python3 -m kfx.entrypoint", "KFX_IMAGE_TARGET={} python3 -m kfx.entrypoint"]
+    executors = {
+        "full": {"container": {"image": "localhost/kfx:0.1.0", "command": [kfx[0]]}},
+        "slim": {"container": {"image": "localhost/kfx:0.1.0", "command": [kfx[1].format("slim")]}},
+        "named": {"container": {"image": "reg.example/kfx:1", "command": [kfx[0]]}},
+        "own": {"container": {"image": "localhost/kfx:0.1.0", "command": ["python3"]}},
+    }
+    default = {"training_image": {"defaultValue": "localhost/trainer:0.1.0"}, "label": {"defaultValue": "Class"}}
+    spec = {"deploymentSpec": {"executors": executors}, "root": {"inputDefinitions": {"parameters": default}}}
+    changed = with_configured(spec, "reg.example/r/kfx:2", "reg.example/r/thin:2")
+    found = {name: each["container"]["image"] for name, each in changed["deploymentSpec"]["executors"].items()}
+    assert found == {
+        "full": "reg.example/r/kfx:2",
+        "slim": "reg.example/r/thin:2",
+        "named": "reg.example/kfx:1",
+        "own": "localhost/kfx:0.1.0",
+    }
+    parameters = changed["root"]["inputDefinitions"]["parameters"]
+    assert [each["defaultValue"] for each in parameters.values()] == ["reg.example/r/trainer:2", "Class"]
+    assert with_configured(spec, "") == spec
 
 
 def test_what_was_pushed_here_is_not_looked_up(project: Path, google: GoogleDouble) -> None:
@@ -174,11 +217,15 @@ def test_kfx_and_kfp_write_the_same_yaml(project: Path) -> None:
     assert list(yaml.safe_load_all(settings.yaml))[1] == {"platforms": {"kubernetes": {"x": 1}}}
 
 
-def test_no_pin_submits_names(project: Path, google: GoogleDouble, registry: str) -> None:
+def test_no_pin_submits_names(
+    project: Path, google: GoogleDouble, registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever moves a tag on purpose may; what only this machine has is refused with the way out."""
     record(project, full=f"{registry}/team/kfx:1.0")
     submit(f"--image={registry}/team/kfx:1.0", "--no-pin")
     assert images(google)["exec-train-test-split"] == f"{registry}/team/kfx:1.0"
+    # A process runs one command; here the first one's --image would be the second one's setting.
+    monkeypatch.delenv("BASE_KFX_IMAGE")
     with pytest.raises(UsageError, match=r"no cluster can pull. Build and push one .* kfx build --push --tag"):
         submit("--no-pin")
 
