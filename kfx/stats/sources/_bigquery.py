@@ -10,6 +10,7 @@ from typing import Any
 
 from kfx.errors import KfxError, MissingExtraError, PermanentError, TransientError, UsageError
 from kfx.gcp import LOGIN, SCOPE, credentials, is_loopback
+from kfx.stats.sources._unreachable import unreachable
 
 EMULATOR = "BIGQUERY_EMULATOR_HOST"
 STORAGE_EMULATOR = "BIGQUERY_STORAGE_EMULATOR_HOST"
@@ -124,6 +125,9 @@ def refusal(what: str, project: str, error: Exception) -> KfxError:
     from google.api_core import exceptions as api
     from google.auth.exceptions import GoogleAuthError, TransportError
 
+    # Asked again and again, the client raises that time is up; what was wrong is the last answer.
+    if isinstance(error, api.RetryError) and isinstance(error.cause, Exception):
+        error = error.cause
     said = _REQUEST.sub("", getattr(error, "message", None) or str(error))
     if isinstance(error, (GoogleAuthError, api.Unauthorized)) and not isinstance(error, TransportError):
         return PermanentError(f"Google refused the credentials for {what}: {said} They may have expired. "
@@ -136,7 +140,8 @@ def refusal(what: str, project: str, error: Exception) -> KfxError:
         return UsageError(f"BigQuery refused {what}: {said}")
     if isinstance(error, api.GoogleAPICallError) and error.code is not None and error.code < 500 and error.code != 429:
         return PermanentError(f"BigQuery refused {what}: {said}")
-    return TransientError(f"BigQuery did not answer for {what}: {said} Try again later.")
+    reason = (unreachable(error) or said).rstrip(" .")
+    return TransientError(f"BigQuery did not answer for {what}: {reason}. Try again later.")
 
 
 def _not_found(what: str, said: str) -> KfxError:

@@ -6,26 +6,36 @@ Credentials are Application Default Credentials. With `STORAGE_EMULATOR_HOST` se
 from __future__ import annotations
 
 import glob
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from kfx.errors import MissingExtraError, PermanentError, UsageError
-from kfx.gcp import LOGIN
+from kfx.errors import KfxError, MissingExtraError, PermanentError, TransientError, UsageError
+from kfx.gcp import LOGIN, credentials
 from kfx.stats.sources import Source
 from kfx.stats.sources._formats import open_files
+from kfx.stats.sources._unreachable import unreachable
 
 
 def open_uri(uri: str) -> Source:
     """Opens one object, every object that matches a glob, or every object below a prefix.
 
     Raises:
-        UsageError: Nothing matches, the bucket does not exist, or an object is empty or of no known format.
+        UsageError: The URI names no object, nothing matches, the bucket does not exist, or an object is empty or of no
+            known format.
         PermanentError: No permission, or no valid credentials.
+        TransientError: Cloud Storage cannot be reached.
         MissingExtraError: gcsfs is not installed.
     """
     import pyarrow.fs as pafs
+
+    bucket, slash, _ = uri.removeprefix("gs://").partition("/")
+    if not bucket or not slash or glob.has_magic(bucket):
+        raise UsageError(
+            f"{uri!r} names no object. Write gs://BUCKET/PATH, or gs://BUCKET/ for all objects of a bucket."
+        )
 
     files = bucket_files()
     with refusals(uri):
@@ -39,6 +49,7 @@ def bucket_files() -> Any:
     """Returns the gcsfs file system of the caller's buckets.
 
     Raises:
+        PermanentError: There are no Application Default Credentials.
         MissingExtraError: gcsfs is not installed.
     """
     try:
@@ -47,8 +58,13 @@ def bucket_files() -> Any:
         from gcsfs.core import GCSFileSystem
     except ImportError as error:
         raise MissingExtraError("gs:// sources", "gcp") from error
-    anonymous = {"token": "anon"} if os.environ.get("STORAGE_EMULATOR_HOST") else {}
-    return GCSFileSystem(skip_instance_cache=True, **anonymous)
+    # gcsfs prints the traceback of what it raises as well, with a handler of its own on stderr.
+    log = logging.getLogger("gcsfs")
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.CRITICAL)
+    # Left to itself, gcsfs asks without credentials where it finds none, and again and again.
+    token = "anon" if os.environ.get("STORAGE_EMULATOR_HOST") else credentials(anonymous=False)
+    return GCSFileSystem(skip_instance_cache=True, token=token)
 
 
 @contextmanager
@@ -75,10 +91,12 @@ _DONE = {"read": "read", "write": "written"}
 _ROLES = {"read": "roles/storage.objectViewer", "write": "roles/storage.objectUser"}
 
 
-def _refusal(uri: str, error: Exception, verb: str) -> PermanentError:
+def _refusal(uri: str, error: Exception, verb: str) -> KfxError:
     # gcsfs gives some refusals as HttpError with a code and others as OSError with the server's words only.
     code = str(getattr(error, "code", ""))
     text = str(error)
+    if away := unreachable(error):
+        return TransientError(f"Cloud Storage did not answer for {uri!r}: {away}. Try again later.")
     if code == "401" or "Invalid Credentials" in text or "Anonymous caller" in text or "RefreshError" in repr(error):
         return PermanentError(f"Cloud Storage takes no credentials for {uri!r}: {text} Sign in: {LOGIN}")
     if code == "403" or text.startswith("Forbidden"):

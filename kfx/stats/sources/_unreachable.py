@@ -1,0 +1,53 @@
+"""Why no connection came about, found in the depths of a client library's error."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+_NETWORK = (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError)
+
+
+def unreachable(error: BaseException) -> str:
+    """Returns `HOST cannot be reached (REASON)`, without a full stop; empty when the error is of another kind.
+
+    Args:
+        error: What requests, aiohttp, google-auth or google-api-core raised. They wrap the system's own error, some as
+            cause, some as argument or attribute.
+    """
+    chain = list(_within(error, set()))
+    system = next((each for each in chain if isinstance(each, _NETWORK)), None)
+    if system is None:
+        return ""
+    host = next(filter(None, map(_host, chain)), "The server")
+    return f"{host} cannot be reached ({_reason(system)})"
+
+
+def _reason(system: OSError) -> str:
+    # asyncio words a refused connection in its own way; the resolver and TLS number their errors in theirs.
+    if system.errno and isinstance(system, (ConnectionError, TimeoutError)):
+        return os.strerror(system.errno)
+    return system.strerror or str(system) or type(system).__name__
+
+
+def _within(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
+    if id(error) in seen:
+        return
+    seen.add(id(error))
+    yield error
+    named = [getattr(error, name, None) for name in ("__cause__", "__context__", "cause", "reason")]
+    for inner in [*named, *error.args]:
+        if isinstance(inner, BaseException):
+            yield from _within(inner, seen)
+
+
+def _host(error: Any) -> str:
+    request = getattr(error, "request", None)
+    if request is not None:
+        return urlsplit(str(request.url)).netloc.rpartition("@")[2]
+    host = getattr(error, "host", None)
+    return f"{host}:{error.port}" if isinstance(host, str) and hasattr(error, "port") else ""
