@@ -99,9 +99,10 @@ def stats(
     bq://project.dataset.table; or sklearn:NAME. `tfdv.load_statistics` reads the statistics.
     """
     from kfx.cli._beam import parse as parse_beam
-    from kfx.stats import artifact, bad_rows, memory, place
+    from kfx.stats import artifact, memory, place
     from kfx.stats.generate import chosen_engine, generate
     from kfx.stats.options import HistogramChoice, Slice, StatsOptions
+    from kfx.stats.remarks import remarks
     from kfx.stats.sources.bq_query import byte_limit
 
     options = StatsOptions(
@@ -130,7 +131,7 @@ def stats(
     compared = _compared(others)
     with _Progress() as progress:
         computed = generate(source, options, engine_name=chosen_engine(engine, options.beam), progress=progress)
-    for line in bad_rows.sentences(computed.datasets[0]):
+    for line in remarks(computed, options):
         click.echo(line, err=True)
     if form is not None:
         click.echo(_printed(computed, compared, form))

@@ -15,7 +15,7 @@ import os
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from kfx.errors import UsageError
@@ -144,6 +144,16 @@ class BeamOptions:
     def is_direct(self) -> bool:
         """Whether Beam runs in this process."""
         return self.runner == DIRECT
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the settings besides the runner that are not the defaults."""
+        defaults = BeamOptions(self.runner)
+        return tuple(
+            item.name
+            for item in fields(self)
+            if item.compare and item.name != "runner" and getattr(self, item.name) != getattr(defaults, item.name)
+        )
 
     @property
     def is_dataflow(self) -> bool:

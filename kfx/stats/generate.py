@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from kfx.errors import UsageError
@@ -16,20 +17,29 @@ if TYPE_CHECKING:
     from kfx.stats.beam import BeamOptions
 
 
-def chosen_engine(name: str, beam: BeamOptions) -> str:
+def chosen_engine(name: str, beam: BeamOptions, *, automatic: Collection[str] = ()) -> str:
     """Returns the engine's name; for `auto`, tfdv where Beam runs outside this process, else the default.
 
     Args:
         name: A module of `kfx.stats.engines`, or `auto`.
         beam: Where Beam would run.
+        automatic: Settings of Beam's that nobody gave, so that an engine may leave them unused.
 
     Raises:
-        UsageError: A runner is named for an engine that is not on Beam.
+        UsageError: A runner, or a setting of Beam's, is given for an engine that is not on Beam.
     """
     if name == "auto":
         return DEFAULT if beam.is_direct else "tfdv"
     if name != "tfdv" and not beam.is_direct:
         raise UsageError(f"The engine {name!r} does not run on Beam, and the runner is {beam.runner}. Take 'tfdv'.")
+    unused = [setting for setting in beam.given if setting not in automatic]
+    if name != "tfdv" and unused:
+        extra = [argument.removeprefix("--").partition("=")[0] for argument in beam.extra]
+        named = [each for setting in unused for each in (extra if setting == "extra" else [setting])]
+        raise UsageError(
+            f"The engine {name!r} does not run on Beam and takes no Beam option ({', '.join(named)}). Leave that out, or "
+            "take the engine 'tfdv' (or 'auto', which is tfdv where the runner is not DirectRunner)."
+        )
     return name
 
 

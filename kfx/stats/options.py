@@ -21,6 +21,12 @@ SampleBy = Literal["auto", "rows", "blocks"]
 EVERY_OTHER = "*"
 """Stands for every numeric feature without a choice of its own."""
 
+MOST_BUCKETS = 10_000
+"""Most buckets of a histogram; more are a mistake, and take minutes."""
+
+MOST_RANKED = 100_000
+"""Most values in a list of ranked ones."""
+
 _HISTOGRAM = re.compile(r"(standard|quantiles)(?::(\d+))?")
 
 
@@ -39,13 +45,16 @@ class Slice:
         """Reads `country`, `country=DE|FR` or `country=DE,device`.
 
         Raises:
-            UsageError: A column is named twice or not at all.
+            UsageError: A column is named twice or not at all, or a value is empty.
         """
         pairs = [part.partition("=") for part in text.split(",")]
         columns = tuple(column for column, _, _ in pairs)
         if not all(columns) or len(set(columns)) < len(columns):
             raise UsageError(f"{text!r} is no slice. Write a column, column=value|value, or several with commas.")
-        return cls(columns, tuple(frozenset(chosen.split("|")) if equals else None for _, equals, chosen in pairs))
+        values = tuple(frozenset(chosen.split("|")) if equals else None for _, equals, chosen in pairs)
+        if any(chosen is not None and "" in chosen for chosen in values):
+            raise UsageError(f"{text!r} names an empty value. Write column=value|value, or column for every value.")
+        return cls(columns, values)
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,20 @@ class HistogramChoice:
 _HISTOGRAM_FORMS = "x=50, x=none, x=standard:50, x=quantiles or x=standard:50,quantiles:100; * is every other feature"
 
 
+_BOUNDS = {
+    "num_top_values": (0, MOST_RANKED),
+    "num_rank_histogram_buckets": (0, MOST_RANKED),
+    "num_values_histogram_buckets": (1, MOST_BUCKETS),
+    "num_histogram_buckets": (0, MOST_BUCKETS),
+    "num_quantiles_histogram_buckets": (0, MOST_BUCKETS),
+}
+
+
+def _check_number(name: str, number: int, least: int, most: int) -> None:
+    if not least <= number <= most:
+        raise UsageError(f"{name} is {number}; it must be at least {least} and at most {most:,}.")
+
+
 @dataclass(frozen=True)
 class StatsOptions:
     """Settings of one computation; names and defaults are those of TFDV 1.21's `StatsOptions` where it has them."""
@@ -115,22 +138,22 @@ class StatsOptions:
 
     slice_sqls: tuple[str, ...] = ()
     """SQL that names slices, as TFDV's `experimental_slice_sqls`: `SELECT STRUCT(country) FROM example.country`. Only
-    engines with SQL take them."""
+    the engine bigquery takes them."""
 
     num_top_values: int = 20
-    """Most frequent values kept of a string feature."""
+    """Most frequent values kept of a string feature, at most 100,000."""
 
     num_rank_histogram_buckets: int = 1000
-    """Values in a string feature's rank histogram."""
+    """Values in a string feature's rank histogram, at most 100,000."""
 
     num_values_histogram_buckets: int = 10
-    """Quantile buckets of the number of values an example has."""
+    """Quantile buckets of the number of values an example has; 1 to 10,000."""
 
     num_histogram_buckets: int = 10
-    """Equal-width buckets of a numeric feature; 0 for no such histogram."""
+    """Equal-width buckets of a numeric feature, at most 10,000; 0 for no such histogram."""
 
     num_quantiles_histogram_buckets: int = 10
-    """Quantile buckets of a numeric feature; 0 for no such histogram."""
+    """Quantile buckets of a numeric feature, at most 10,000; 0 for no such histogram."""
 
     histograms: tuple[HistogramChoice, ...] = ()
     """Numeric features with other histograms than these; the last choice of a feature counts."""
@@ -153,14 +176,11 @@ class StatsOptions:
 
     def __post_init__(self) -> None:
         """Refuses settings that cannot be computed."""
-        if self.num_values_histogram_buckets < 1:
-            raise UsageError(
-                f"num_values_histogram_buckets is {self.num_values_histogram_buckets}; it must be at least 1."
-            )
-        for name in ("num_top_values", "num_rank_histogram_buckets", "num_histogram_buckets",
-                     "num_quantiles_histogram_buckets"):  # fmt: skip
-            if getattr(self, name) < 0:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must not be negative.")
+        for name, (least, most) in _BOUNDS.items():
+            _check_number(name, getattr(self, name), least, most)
+        for choice in self.histograms:
+            for buckets in (choice.standard, choice.quantiles):
+                _check_number(f"The number of buckets of {choice.feature!r}", buckets or 0, 0, MOST_BUCKETS)
         if self.sample_by not in get_args(SampleBy):
             raise UsageError(f"sample_by is {self.sample_by!r}; it must be one of {', '.join(get_args(SampleBy))}.")
         if self.maximum_bytes_billed is not None and self.maximum_bytes_billed < 0:

@@ -10,11 +10,12 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from kfx.errors import UsageError
-from kfx.stats import artifact, bad_rows, memory, place
+from kfx.stats import artifact, memory, place
 from kfx.stats.beam import BeamOptions
 from kfx.stats.engines import DEFAULT
 from kfx.stats.generate import chosen_engine, generate
 from kfx.stats.options import HistogramChoice, OnBadRows, SampleBy, Slice, StatsOptions
+from kfx.stats.remarks import remarks
 from kfx.stats.sources.bq_query import byte_limit
 
 
@@ -86,7 +87,8 @@ def describe(
     facts: dict[str, str] = {}
     runs = _beam(beam, statistics.uri, facts)
     uri = source or _place(dataset, runs)
-    chosen = chosen_engine(engine, runs)
+    # The folder has a default, and the image may come with the compiled pipeline.
+    chosen = chosen_engine(engine, runs, automatic=("temp_location", "sdk_container_image"))
     options = StatsOptions(
         feature_allowlist=tuple(features) or None,
         slice_features=tuple(map(Slice.parse, slices)),
@@ -109,7 +111,7 @@ def describe(
     for output in (Path(statistics.path), Path(report.path).parent):
         place.check_folder(output)
     computed = generate(uri, options, engine_name=chosen)
-    for line in bad_rows.sentences(computed.datasets[0]):
+    for line in remarks(computed, options):
         print(line, file=sys.stderr)
     heading = title or source or _title(dataset)
     written = artifact.write(computed, Path(statistics.path), heading)

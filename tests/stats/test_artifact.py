@@ -285,6 +285,76 @@ def test_command_refuses_bad_input_and_writes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+SLICED = "country,device,x\nDE,1,1\nFR,2,2\n"
+
+
+@pytest.mark.parametrize(
+    ("slices", "absent"),
+    [
+        (["country=DE|FR", "country", "country=FR,device=2"], []),
+        (["country=DE|nope"], ["No row has country=nope: there is no such slice."]),
+        (["device=9"], ["No row has device=9: there is no such slice."]),
+        (["country=D"], ["No row has country=D: there is no such slice."]),
+        (["country=DE,device=1|3"], ["No row has device=3: there is no such slice."]),
+    ],
+)
+def test_values_that_no_row_has_are_named(table: Path, tmp_path: Path, slices: list[str], absent: list[str]) -> None:
+    """A misspelt value of a slice is told on stderr; the values that are there are described."""
+    table.write_text(SLICED)
+    arguments = [part for by in slices for part in ("--slice", by)]
+    done = CliRunner().invoke(command, [str(table), "-o", str(tmp_path / "out"), "--output", "json", *arguments])
+    assert (done.exit_code, done.stderr.splitlines()) == (0, absent)
+
+
+def test_component_names_values_that_no_row_has(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The component's log says the same."""
+    table.write_text(SLICED)
+    describe(str(table), None, *outputs(tmp_path), slices=["country=nope"])
+    assert capsys.readouterr().err == "No row has country=nope: there is no such slice.\n"
+
+
+def test_an_empty_sample_is_told(table: Path, tmp_path: Path) -> None:
+    """A sample so small that it holds no row says so."""
+    done = CliRunner().invoke(command, [str(table), "-o", str(tmp_path / "out"), "--sample-rate", "0.0001"])
+    assert done.exit_code == 0, done.output
+    assert "The sample is empty: a sample rate of 0.0001 chose no row. Take a larger one." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("--slice c=", "'c=' names an empty value"),
+        ("--slice c=a|", "'c=a|' names an empty value"),
+        ("--buckets 10001", "num_histogram_buckets is 10001; it must be at least 0 and at most 10,000."),
+        ("--quantile-buckets 100000000", "num_quantiles_histogram_buckets is 100000000; it must be at least 0 and at"),
+        ("--histogram a=20000", "The number of buckets of 'a' is 20000; it must be at least 0 and at most 10,000."),
+        ("--histogram a=quantiles:20000", "The number of buckets of 'a' is 20000"),
+        ("--top-values 100001", "num_top_values is 100001; it must be at least 0 and at most 100,000."),
+        ("--rank-buckets -1", "num_rank_histogram_buckets is -1; it must be at least 0"),
+        ("--beam-option foo=1 --beam-option project=some-project", "takes no Beam option (project, foo)"),
+        ("--engine bigquery --beam-option temp_location=gs://bucket/tmp", "takes no Beam option (temp_location)"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused(table: Path, tmp_path: Path, arguments: str, says: str) -> None:
+    """An option beyond its bounds, or of an engine that does not take it, is named, and nothing is written."""
+    done = CliRunner().invoke(command, [str(table), "-o", str(tmp_path / "out"), *arguments.split()])
+    assert isinstance(done.exception, UsageError)
+    assert says in str(done.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_component_refuses_options_of_beam(table: Path, tmp_path: Path) -> None:
+    """The component refuses what its engine would not heed; what a pipeline gives every engine stands with `auto`."""
+    with pytest.raises(UsageError, match=r"takes no Beam option \(machine_type\)"):
+        describe(str(table), None, *outputs(tmp_path), beam={"machine_type": "n1-standard-4"})
+    image = {"sdk_container_image": "registry/kfx:1-dataflow"}  # comes with the compiled pipeline, whatever computes
+    assert describe(str(table), None, *outputs(tmp_path), beam=image)["num_examples"] == 3
+    given = {**image, "project": "some-project"}
+    assert describe(str(table), None, *outputs(tmp_path), beam=given, engine="auto")["num_examples"] == 3
+
+
 def test_report_of_nan_figures_is_valid(tmp_path: Path) -> None:
     """Figures that are no numbers reach the page as text, not as invalid JSON."""
     (tmp_path / "t.csv").write_text("a\n1.5\ninf\n")

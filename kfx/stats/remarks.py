@@ -1,0 +1,54 @@
+"""What to tell a person about statistics that are right but may not be what was meant: lines for stderr."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from kfx.stats import bad_rows
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    from kfx.stats.options import Slice, StatsOptions
+
+_MOST_VALUES = 20  # values named that no row has
+
+
+def remarks(statistics: statistics_pb2.DatasetFeatureStatisticsList, options: StatsOptions) -> list[str]:
+    """Returns what was left out, what was asked for and not found, and a sample without rows.
+
+    Args:
+        statistics: What was computed; slices follow the whole table.
+        options: What was asked for.
+    """
+    whole = statistics.datasets[0]
+    lines = bad_rows.sentences(whole)
+    if options.sample_rate is not None and not whole.num_examples:
+        lines.append(f"The sample is empty: a sample rate of {options.sample_rate:g} chose no row. Take a larger one.")
+        return lines
+    names = {dataset.name for dataset in statistics.datasets[1:]}
+    for by in options.slice_features:
+        lines += [f"No row has {column}={value}: there is no such slice." for column, value in _absent(by, names)]
+    return lines
+
+
+def _absent(by: Slice, names: Collection[str]) -> list[tuple[str, str]]:
+    """Returns columns and values that were named and make no slice; the first, where there are very many."""
+    return [pair for pair in _named(by) if not any(_pattern(by, *pair).fullmatch(name) for name in names)][
+        :_MOST_VALUES
+    ]
+
+
+def _named(by: Slice) -> Iterator[tuple[str, str]]:
+    for column, values in zip(by.columns, by.values, strict=True):
+        for value in sorted(values or ()):
+            yield column, value
+
+
+def _pattern(by: Slice, column: str, value: str) -> re.Pattern[str]:
+    """Returns what the names of slices look like in which a column has a value: TFDV's, `column_value` joined."""
+    values = [".*" if other != column else re.escape(value) for other in by.columns]
+    pairs = zip(by.columns, values, strict=True)
+    return re.compile("_".join(f"{re.escape(name)}_{wanted}" for name, wanted in pairs), re.DOTALL)
