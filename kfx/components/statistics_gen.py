@@ -80,7 +80,8 @@ def statistics_gen(
         memory_limit: Memory the computation may take, such as `2GiB`; 60 % of the container's when empty.
         histograms: Histograms of single numeric columns: `x=50` buckets, `x=none`, `x=standard:50`, `x=quantiles`;
             `*` for every other column.
-        slice_sqls: SQL that names slices, such as `SELECT STRUCT(country) FROM example.country`; for engines with SQL.
+        slice_sqls: SQL that names slices, such as `SELECT STRUCT(country) FROM example.country`; for the engine
+            bigquery alone.
         on_bad_rows: What to do with rows of CSV, TSV or JSON lines that cannot be read: `error`, or `skip` and report.
         delimiter: What stands between two cells of a text file; empty for the comma of CSV and the tab of TSV.
         mergeable: Whether to keep what `kfx merge` needs to join statistics of shards, such as days, exactly.

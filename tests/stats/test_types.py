@@ -88,7 +88,7 @@ def test_decimals_are_the_doubles_next_to_them(width: int, precision: int, scale
     if not hasattr(pa, f"decimal{width}"):
         pytest.skip(f"this pyarrow has no decimal{width}")
     kind = getattr(pa, f"decimal{width}")(precision, scale)
-    draw = random.Random(digits)
+    draw = random.Random(digits)  # noqa: S311 - nothing secret
     for _ in range(100):
         lowest, highest = (
             decimal.Decimal(sign * draw.randint(1, 10**digits - 1)).scaleb(-scale, decimal.Context(prec=77))
@@ -96,7 +96,6 @@ def test_decimals_are_the_doubles_next_to_them(width: int, precision: int, scale
         )
         stats = one(pa.array([None, lowest, highest], kind)[1:]).num_stats
         assert (stats.min, stats.max) == (float(lowest), float(highest))
-
 
 
 WORDS = ["a", "b", None, "a", "é"]

@@ -56,7 +56,7 @@ def _nearest_doubles(array: pa.Array) -> npt.NDArray[Any]:
         words = np.frombuffer(array.buffers()[1], word, len(array) * size // word.itemsize, array.offset * size)
         low, *others = words.reshape(len(array), -1).T
         sign = low >> (8 * word.itemsize - 1)
-        exact = -_EXACT_INTEGERS <= low.min() and low.max() <= _EXACT_INTEGERS
+        exact = low.min() >= -_EXACT_INTEGERS and low.max() <= _EXACT_INTEGERS
         if exact and all(np.array_equal(high, sign) for high in others):
             return np.asarray(low / float(10**kind.scale), np.float64)
     return to_numpy(array.cast(pa.string()).cast(pa.float64()))

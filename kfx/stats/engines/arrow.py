@@ -55,7 +55,7 @@ def _check_choices(uri: str, schema: pa.Schema, options: StatsOptions) -> None:
     if options.slice_sqls:
         raise UsageError(
             f"The arrow engine runs no SQL, and was given {options.slice_sqls[0]!r}. Slice by columns and values "
-            "(--slice), or use an engine with SQL: bigquery or tfdv."
+            "(--slice, or slices), or take the engine bigquery, the only one that slices by SQL (--slice-sql)."
         )
     for choice in options.histograms:
         # A field's path begins with its column's name, which may hold dots itself.

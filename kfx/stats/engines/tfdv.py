@@ -78,6 +78,7 @@ def _tfdv_options(options: StatsOptions) -> Any:
         MissingExtraError: TFDV is not installed.
         UsageError: TFDV has no such option.
     """
+    _check_supported(options)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's notes on this machine's processor
     # Beam reads annotations to find coders, and notes each that is a string.
     logging.getLogger("apache_beam.typehints.native_type_compatibility").setLevel(logging.WARNING)
@@ -85,7 +86,6 @@ def _tfdv_options(options: StatsOptions) -> Any:
         import tensorflow_data_validation as tfdv
     except ImportError as error:
         raise MissingTfdvError from error
-    _check_supported(options)
     # Columns, sampling and slices are chosen before TFDV sees the rows.
     return tfdv.StatsOptions(
         weight_feature=options.weight_feature,
@@ -125,8 +125,12 @@ def _check_supported(options: StatsOptions) -> None:
     refused = {
         "on_bad_rows=skip outside this process": options.on_bad_rows == "skip" and not options.beam.is_direct,
         "mergeable": options.mergeable,
-        "slice_sqls": options.slice_sqls,
     }
+    if options.slice_sqls:
+        raise UsageError(
+            "The engine 'tfdv' does not slice by SQL (--slice-sql, or slice_sqls). Slice by columns and values "
+            "(--slice, or slices), or take the engine bigquery, the only one that slices by SQL."
+        )
     names = [name for name, given in refused.items() if given]
     if names:
         raise UsageError(f"The engine 'tfdv' has no {', '.join(names)}. Leave it out, or take the engine arrow.")
