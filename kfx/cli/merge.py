@@ -38,11 +38,12 @@ def merge(
     Each is a folder that `kfx stats` or the component wrote, or a file of statistics (TFDV's as well), local or gs://.
     Those made with `kfx stats --mergeable` merge exactly, but for quantiles and equal-width buckets of columns with
     more than 1,000 distinct values (0.1 % of the values). What is not exact is named when done, and marked in the
-    statistics.
+    statistics. One shard alone stays as it is. Columns that some shards lack are named.
     """
     from kfx.stats import artifact, place
     from kfx.stats import merge as merging
     from kfx.stats.options import StatsOptions
+    from kfx.stats.wording import counted
 
     options = StatsOptions(
         num_top_values=top_values,
@@ -52,7 +53,10 @@ def merge(
         mergeable=mergeable,
     )
     place.check_folder(folder)
-    merged = merging.merge([load(shard) for shard in shards], options)
+    parts = [load(shard) for shard in shards]
+    merged = merging.merge(parts, options)
+    for line in merging.differences(parts):
+        click.echo(line, err=True)
     written = artifact.write(merged, folder, title or _title(shards))
     figures = artifact.metrics(merged)
     approximate = merging.approximate(merged)
@@ -60,8 +64,8 @@ def merge(
         files = {name: str(path) for name, path in written.items()}
         click.echo(json.dumps({"files": files, "metrics": figures, "approximate": approximate}))
         return
-    rows, features = figures["num_examples"], figures["num_features"]
-    click.echo(f"{rows:,} rows of {len(shards)} shards, {features:,} features.", err=True)
+    rows, features = counted(int(figures["num_examples"]), "row"), counted(int(figures["num_features"]), "feature")
+    click.echo(f"{rows} of {counted(len(shards), 'shard')}, {features}.", err=True)
     for name, what in approximate.items():
         click.echo(f"Not exact: {name}: {what}", err=True)
     click.echo(f"Statistics: {written[artifact.TFRECORD]}")

@@ -33,10 +33,12 @@ def infer(table: str, out: str, max_string_domain_size: int, shape: bool) -> Non
     """
     from kfx.stats.schema.files import save_schema, statistics_of
     from kfx.stats.schema.infer import infer_schema
+    from kfx.stats.wording import counted
 
     made = infer_schema(statistics_of(table), infer_feature_shape=shape, max_string_domain_size=max_string_domain_size)
     save_schema(made, out)
-    click.echo(f"{len(made.feature)} features, {len(made.string_domain)} string domains: {out}", err=True)
+    domains = counted(len(made.string_domain), "string domain")
+    click.echo(f"{counted(len(made.feature), 'feature')}, {domains}: {out}", err=True)
 
 
 @schema.command()

@@ -104,6 +104,7 @@ def stats(
     from kfx.stats.options import HistogramChoice, Slice, StatsOptions
     from kfx.stats.remarks import remarks
     from kfx.stats.sources.bq_query import byte_limit
+    from kfx.stats.wording import counted
 
     options = StatsOptions(
         feature_allowlist=features or None,
@@ -144,7 +145,8 @@ def stats(
         click.echo(json.dumps({"source": source, "files": files, "metrics": figures}), err=form is not None)
         return
     missing = f"{100 * figures['missing_share']:.2f} % of cells missing"
-    click.echo(f"{figures['num_examples']:,} rows, {figures['num_features']:,} features, {missing}.", err=True)
+    rows, described = counted(int(figures["num_examples"]), "row"), counted(int(figures["num_features"]), "feature")
+    click.echo(f"{rows}, {described}, {missing}.", err=True)
     click.echo(f"Statistics: {written[artifact.TFRECORD]}", err=form is not None)
     click.echo(f"Report: {written[artifact.REPORT]}", err=form is not None)
 

@@ -37,8 +37,8 @@ def chosen_engine(name: str, beam: BeamOptions, *, automatic: Collection[str] = 
         extra = [argument.removeprefix("--").partition("=")[0] for argument in beam.extra]
         named = [each for setting in unused for each in (extra if setting == "extra" else [setting])]
         raise UsageError(
-            f"The engine {name!r} does not run on Beam and takes no Beam option ({', '.join(named)}). Leave that out, or "
-            "take the engine 'tfdv' (or 'auto', which is tfdv where the runner is not DirectRunner)."
+            f"The engine {name!r} does not run on Beam and takes no Beam option ({', '.join(named)}). Leave that out, "
+            "or take the engine 'tfdv' (or 'auto', which is tfdv where the runner is not DirectRunner)."
         )
     return name
 

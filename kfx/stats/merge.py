@@ -40,16 +40,20 @@ def merge(
     """Merges statistics; data sets of one name (slices) with each other.
 
     Args:
-        shards: At least one.
+        shards: At least one. One alone is returned as it is: nothing is gained by what merging costs.
         options: Numbers of buckets and values of the result; with `mergeable` it can be merged again.
 
     Raises:
-        UsageError: There is no shard, a feature has values of different types, or figures are weighted.
+        UsageError: There is no shard, one has no column that another has, a feature has values of different types, or
+            figures are weighted.
     """
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
     if not shards:
         raise UsageError("There are no statistics to merge.")
+    if len(shards) == 1:
+        return shards[0]
+    _check_related(shards)
     options = options or StatsOptions()
     by_name: dict[str, list[Any]] = {}
     for shard in shards:
@@ -57,6 +61,38 @@ def merge(
             by_name.setdefault(dataset.name, []).append(dataset)
     merged = [_dataset(name, datasets, options) for name, datasets in by_name.items()]
     return statistics_pb2.DatasetFeatureStatisticsList(datasets=merged)
+
+
+def differences(shards: Sequence[statistics_pb2.DatasetFeatureStatisticsList]) -> list[str]:
+    """Returns a line for every column that some shards lack, in whose rows it then counts as missing.
+
+    Args:
+        shards: As given to `merge`.
+    """
+    having = Counter(column for columns in map(_columns, shards) for column in columns)
+    return [
+        f"Columns differ: {column!r} is in {number} of {len(shards)} shards; in the rows of the others it is missing."
+        for column, number in having.items()
+        if number < len(shards)
+    ]
+
+
+def _columns(shard: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str, None]:
+    """Returns a shard's columns, in their order."""
+    features = shard.datasets[0].features if shard.datasets else ()
+    return dict.fromkeys(feature.path.step[0] if feature.path.step else feature.name for feature in features)
+
+
+def _check_related(shards: Sequence[statistics_pb2.DatasetFeatureStatisticsList]) -> None:
+    """Raises UsageError for a shard that has no column that another has: it is of another table."""
+    columns = [_columns(shard) for shard in shards]
+    for at, own in enumerate(columns):
+        others = {column for other in (*columns[:at], *columns[at + 1 :]) for column in other}
+        if own and others and others.isdisjoint(own):
+            raise UsageError(
+                f"Shard {at + 1} of {len(shards)} has no column that another has: its first is {next(iter(own))!r}, "
+                f"and theirs {min(others)!r}. Merge statistics of one table's parts."
+            )
 
 
 def approximate(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str, str]:

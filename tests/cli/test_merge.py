@@ -65,6 +65,20 @@ def test_a_week_merges_again(days: list[str], tmp_path: Path) -> None:
     assert artifact.load(tmp_path / "three") == artifact.load(tmp_path / "once")
 
 
+def test_columns_that_differ_are_told(tmp_path: Path) -> None:
+    """A column that a shard lacks is a line on stderr; counts of one have nouns in the singular."""
+    for name, content in {"one": "x,y\n1,2\n", "two": "x\n1\n"}.items():
+        (tmp_path / f"{name}.csv").write_text(content)
+        artifact.write(generate(str(tmp_path / f"{name}.csv")), tmp_path / name, name)
+    one, two = str(tmp_path / "one"), str(tmp_path / "two")
+    done = CliRunner().invoke(command, [one, two, "-o", str(tmp_path / "both")])
+    assert done.exit_code == 0, done.output
+    assert "Columns differ: 'y' is in 1 of 2 shards; in the rows of the others it is missing." in done.stderr
+    alone = CliRunner().invoke(command, [two, "-o", str(tmp_path / "alone")])
+    assert alone.stderr == "1 row of 1 shard, 1 feature.\n"
+    assert artifact.load(tmp_path / "alone") == artifact.load(tmp_path / "two")
+
+
 def test_shards_that_are_none_are_named(days: list[str], tmp_path: Path) -> None:
     """A path without statistics is an error with its name, and nothing is written."""
     done = CliRunner().invoke(command, [*days, str(tmp_path / "nothing"), "-o", str(tmp_path / "week")])

@@ -28,7 +28,7 @@ def test_a_schema_is_the_same_from_a_table_and_from_its_statistics(folder: Path)
     expected = (folder / "schema.pbtxt").read_text()
     for given in ("good", "good/stats.pb", "good/stats.tfrecord"):
         done = kfx("schema", "infer", given, "-o", "other.pbtxt", "--max-string-domain-size", "100", cwd=folder)
-        assert (done.returncode, done.stderr) == (0, "2 features, 1 string domains: other.pbtxt\n")
+        assert (done.returncode, done.stderr) == (0, "2 features, 1 string domain: other.pbtxt\n")
         assert (folder / "other.pbtxt").read_text() == expected
 
 

@@ -18,7 +18,7 @@ from kfx.errors import UsageError
 from kfx.stats import bad_rows
 from kfx.stats.engines import engine
 from kfx.stats.generate import generate, silent
-from kfx.stats.merge import merge
+from kfx.stats.merge import approximate, differences, merge
 from kfx.stats.options import HistogramChoice, Slice, StatsOptions
 from kfx.stats.sources._memory import MemoryTable
 
@@ -152,6 +152,27 @@ def test_slices_merge_by_name() -> None:
     other = computed(pa.table({"c": ["a", "z"], "n": [3, 4]}), sliced)
     merged = {dataset.name: dataset.num_examples for dataset in merge([one, other]).datasets}
     assert merged == {"All Examples": 4, "c_a": 2, "c_b": 1, "c_z": 1}
+
+
+@pytest.mark.parametrize("options", [MERGEABLE, StatsOptions(), StatsOptions(weight_feature="a")])
+def test_one_shard_stays_as_it_is(options: StatsOptions) -> None:
+    """A single shard loses nothing: exact stays exact, and nothing is marked approximate."""
+    alone = computed(pa.table({"a": [float(value) for value in range(5000)], "s": ["x", None] * 2500}), options)
+    assert merge([alone]) == alone
+    assert not approximate(merge([alone]))
+
+
+def test_columns_that_differ_are_named() -> None:
+    """A column that a shard lacks is named; shards of which one has no column of the others are not merged."""
+    one, two = computed(pa.table({"a": [1], "b": ["x"]})), computed(pa.table({"a": [2]}))
+    assert differences([one, two, two]) == [
+        "Columns differ: 'b' is in 1 of 3 shards; in the rows of the others it is missing."
+    ]
+    assert not differences([one, one])
+    with pytest.raises(
+        UsageError, match="Shard 2 of 3 has no column that another has: its first is 'z', and theirs 'a'"
+    ):
+        merge([one, computed(pa.table({"z": [1]})), two])
 
 
 def test_what_cannot_be_merged_is_refused() -> None:

@@ -13,6 +13,7 @@ from kfx.stats import bad_rows
 from kfx.stats.report.anomalies import anomalies_of_dataset, anomalies_of_features
 from kfx.stats.report.findings import findings, percent
 from kfx.stats.report.model import feature_model, feature_path, page_model
+from kfx.stats.wording import counted
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
@@ -47,7 +48,7 @@ def table(
         anomalies: What validation found in it; listed before everything else.
     """
     models = [(_name(feature_path(f)), feature_model(f, dataset.num_examples)) for f in dataset.features]
-    title = f"{dataset.name or 'All rows'}: {dataset.num_examples:,} rows, {len(models):,} features"
+    title = f"{dataset.name or 'All rows'}: {counted(dataset.num_examples, 'row')}, {counted(len(models), 'feature')}"
     notes = [(found.weight, f"{_short(name)} {found.text}") for name, model in models for found in findings(model)]
     blocks = [[title], _grid(models, width)]
     if anomalies is not None:
@@ -75,7 +76,7 @@ def comparison(statistics: statistics_pb2.DatasetFeatureStatisticsList, width: i
     side = (width - _NARROWEST_NAME - 8 - 2 * _GAP) // len(shown) - _GAP
     room = width - 8 - 2 * _GAP - len(shown) * (side + _GAP) + _GAP
     widths = [max(_NARROWEST_NAME, min(room, _longest(rows, 0))), 8, *(side for _ in shown)]
-    titles = [f"{_printable(dataset['name'])}: {dataset['rows']:,} rows" for dataset in page["datasets"]]
+    titles = [f"{_printable(dataset['name'])}: {counted(dataset['rows'], 'row')}" for dataset in page["datasets"]]
     if len(shown) < len(titles):
         titles.append(f"{len(titles) - len(shown)} of them do not fit beside the others")
     notes = [(weight, f"{_short(_name(f['path']))} {text}") for f in features for weight, text, _ in f["findings"]]
