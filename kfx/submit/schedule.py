@@ -10,7 +10,7 @@ import re
 import zoneinfo
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from kfx.errors import UsageError
@@ -22,6 +22,7 @@ _NAMES = {
     "month": ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
     "day of the week": ["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
 }
+_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _PART = re.compile(r"^(\*|\w+(?:-\w+)?)(?:/(\d+))?$")
 
 
@@ -54,7 +55,7 @@ class Schedule:
         """Refuses what Vertex would refuse.
 
         Raises:
-            UsageError: A field of the cron expression, the time zone or a time is wrong.
+            UsageError: A field of the cron expression, the time zone or a time is wrong, or no run would ever start.
         """
         check_cron(self.cron)
         known = zoneinfo.available_timezones()
@@ -63,6 +64,13 @@ class Schedule:
         for what, text in (("start", self.start_time), ("end", self.end_time)):
             if text and not _is_time(text):
                 raise UsageError(f"The {what} time {text!r} must be RFC 3339, such as 2026-12-01T06:00:00Z.")
+        if not self.end_time:
+            return
+        end = _time(self.end_time)
+        if self.start_time and _time(self.start_time) >= end:
+            raise UsageError(f"The start time {self.start_time!r} must be before the end time {self.end_time!r}.")
+        if end <= datetime.now(timezone.utc):
+            raise UsageError(f"The end time {self.end_time!r} has passed: no run would ever start.")
 
     def body(self, job: Job, display_name: str) -> dict[str, Any]:
         """Returns the Schedule to POST.
@@ -91,18 +99,38 @@ def check_cron(cron: str) -> None:
     """Checks a cron expression of five fields: `*`, numbers, names, ranges, lists and steps.
 
     Raises:
-        UsageError: There are not five fields, or one is out of its range; the message names it.
+        UsageError: There are not five fields, one is out of its range (the message names it), or the day is in no month
+            of the schedule.
     """
     fields = cron.split()
     if len(fields) != len(_RANGES):
         raise UsageError(f"The schedule {cron!r} must have five fields: minute hour day month weekday ('0 6 * * 1-5').")
-    for text, (what, low, high) in zip(fields, _RANGES, strict=True):
-        for part in text.split(","):
-            found = _PART.match(part)
-            numbers = [] if found is None or found[1] == "*" else [_number(each, what) for each in found[1].split("-")]
-            wrong = found is None or found[2] == "0" or any(number is None for number in numbers)
-            if wrong or not all(low <= (number or 0) <= high for number in numbers):
-                raise UsageError(f"The {what} {part!r} of the schedule {cron!r} must be {low} to {high}, or *.")
+    values = [
+        [_check_part(part, cron, what, low, high) for part in text.split(",")]
+        for text, (what, low, high) in zip(fields, _RANGES, strict=True)
+    ]
+    _, _, days, months, _ = (set().union(*parts) for parts in values)
+    # Cron takes a day that either field names, so a weekday makes a date that never comes harmless.
+    if fields[4] == "*" and not any(min(days) <= _DAYS[month - 1] for month in months):
+        raise UsageError(f"The schedule {cron!r} never comes: no month of it has a day {min(days)}.")
+
+
+def _check_part(part: str, cron: str, what: str, low: int, high: int) -> set[int]:
+    """Returns the values that one part of a field stands for: `*`, `5`, `1-5`, each perhaps with a step."""
+    found = _PART.match(part)
+    ends: list[int | None] = [low, high]
+    if found is not None and found[1] != "*":
+        ends = [_number(each, what) for each in found[1].split("-")]
+    first, last = ends[0], ends[-1]
+    if found is None or first is None or last is None or not (low <= first <= high and low <= last <= high):
+        raise UsageError(f"The {what} {part!r} of the schedule {cron!r} must be {low} to {high}, or *.")
+    if first > last:
+        raise UsageError(f"The {what} {part!r} of the schedule {cron!r} goes backwards: write it as two, with a comma.")
+    step = int(found[2]) if found[2] else 1
+    if not 1 <= step <= high:
+        raise UsageError(f"The step of the {what} {part!r} of the schedule {cron!r} must be 1 to {high}.")
+    # `5/10` is 5, 15, 25, ... to the end of the range.
+    return set(range(first, (high if found[2] and len(ends) == 1 else last) + 1, step))
 
 
 def create(api: Api, schedule: Schedule, job: Job, display_name: str) -> dict[str, Any]:
@@ -186,6 +214,10 @@ def _number(text: str, what: str) -> int | None:
 
 def _is_time(text: str) -> bool:
     try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00")).tzinfo is not None
+        return _time(text).tzinfo is not None
     except ValueError:
         return False
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -183,10 +183,10 @@ def test_waiting_ends_as_the_run_ends(server: KfpDouble, end: str, state: str, c
 @pytest.mark.usefixtures("project")
 def test_a_recurring_run_is_made(server: KfpDouble) -> None:
     """KFP's cron has the seconds in front."""
-    done = submit("--name=x", "--schedule=0 6 * * 1-5", "--end-time=2027-01-01T00:00:00Z", "--max-concurrent-runs=2")
+    done = submit("--name=x", "--schedule=0 6 * * 1-5", "--end-time=2199-01-01T00:00:00Z", "--max-concurrent-runs=2")
     assert f"Created the recurring run rr-1: {server.url}/#/recurringrun/details/rr-1" in done.stdout
     body = server.body("recurringruns")
-    assert body["trigger"] == {"cron_schedule": {"cron": "0 0 6 * * 1-5", "end_time": "2027-01-01T00:00:00Z"}}
+    assert body["trigger"] == {"cron_schedule": {"cron": "0 0 6 * * 1-5", "end_time": "2199-01-01T00:00:00Z"}}
     assert (body["max_concurrency"], body["mode"], body["no_catchup"]) == (2, "ENABLE", True)
     with pytest.raises(UsageError, match="no --time-zone"):
         submit("--name=x", "--schedule=0 6 * * *", "--time-zone=Europe/Berlin")

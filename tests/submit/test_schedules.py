@@ -98,11 +98,11 @@ def test_the_sdk_sends_the_same_schedule(google: GoogleDouble, tmp_path: Path) -
 @pytest.mark.usefixtures("project")
 def test_a_schedule_may_begin_and_end(google: GoogleDouble) -> None:
     """Times as they are given, the cron in UTC without a time zone."""
-    window = ["--start-time=2026-12-01T06:00:00Z", "--end-time=2027-01-01T06:00:00+01:00"]
+    window = ["--start-time=2198-12-01T06:00:00Z", "--end-time=2199-01-01T06:00:00+01:00"]
     done = kfx("submit", *RUN, "--schedule=*/15 * * * *", *window, "--output=json")
     body = created(google)
     assert (body["cron"], body["displayName"], body["maxConcurrentRunCount"]) == ("*/15 * * * *", "nightly", "1")
-    assert (body["startTime"], body["endTime"]) == ("2026-12-01T06:00:00Z", "2027-01-01T06:00:00+01:00")
+    assert (body["startTime"], body["endTime"]) == ("2198-12-01T06:00:00Z", "2199-01-01T06:00:00+01:00")
     assert json.loads(done.stdout)["name"].startswith(f"{PARENT}/schedules/")
     assert not google.of("POST", "/pipelineJobs")
 
@@ -115,6 +115,14 @@ def test_a_schedule_may_begin_and_end(google: GoogleDouble) -> None:
         (["--schedule=0 25 * * *"], "The hour '25'"),
         (["--schedule=0 6 * * *", "--time-zone=CET/Berlin"], "must be an IANA name"),
         (["--schedule=0 6 * * *", "--start-time=tomorrow"], "The start time 'tomorrow' must be RFC 3339"),
+        (["--schedule=0 6 31 2 *"], "never comes: no month of it has a day 31"),
+        (["--schedule=30-10 6 * * *"], "The minute '30-10' of the schedule '30-10 6 * * *' goes backwards"),
+        (["--schedule=*/90 * * * *"], "The step of the minute '*/90'"),
+        (["--schedule=0 6 * * *", "--end-time=2020-01-01T00:00:00Z"], "has passed: no run would ever start"),
+        (
+            ["--schedule=0 6 * * *", "--start-time=2199-01-02T00:00:00Z", "--end-time=2199-01-01T00:00:00Z"],
+            "The start time '2199-01-02T00:00:00Z' must be before the end time",
+        ),
         (["--schedule=0 6 * * *", "--wait"], "takes no --wait"),
         (["--schedule=0 6 * * *", "--experiment=e"], "takes no --experiment"),
         (["--time-zone=Europe/Berlin"], "give --schedule CRON too"),
@@ -130,7 +138,18 @@ def test_a_wrong_schedule_is_refused(google: GoogleDouble, arguments: list[str],
 
 
 @pytest.mark.parametrize(
-    "cron", ["* * * * *", "0 6 * * 1-5", "*/15 0-6/2 1,15 jan-MAR sun", "59 23 31 12 7", "0 0 1 * *"]
+    "cron",
+    [
+        "* * * * *",
+        "0 6 * * 1-5",
+        "*/15 0-6/2 1,15 jan-MAR sun",
+        "59 23 31 12 7",
+        "0 0 1 * *",
+        "0 6 29 2 *",
+        "0 6 31 2 mon",
+        "0 6 31 2-3 *",
+        "5/10 * * * *",
+    ],
 )
 def test_cron_expressions_vertex_takes(cron: str) -> None:
     """Numbers, names, ranges, lists and steps."""
@@ -139,10 +158,26 @@ def test_cron_expressions_vertex_takes(cron: str) -> None:
 
 @pytest.mark.parametrize(
     "cron",
-    ["", "* * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "*/0 * * * *", "a * * * *"],
+    [
+        "30-10 * * * *",
+        "0 6 * * FRI-MON",
+        "*/90 * * * *",
+        "0 6 31 2 *",
+        "0 6 30-31 feb *",
+        "0 6 31 4,6,9,11 *",
+        "",
+        "* * * *",
+        "60 * * * *",
+        "* 24 * * *",
+        "* * 0 * *",
+        "* * * 13 *",
+        "* * * * 8",
+        "*/0 * * * *",
+        "a * * * *",
+    ],
 )
 def test_cron_expressions_vertex_refuses(cron: str) -> None:
-    """Out of range, or not five fields."""
+    """Out of range, backwards, a date that never comes, or not five fields."""
     with pytest.raises(UsageError):
         check_cron(cron)
 
