@@ -17,6 +17,16 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 PROJECT_NUMBER = "123456789012"
 RUNNING, SUCCEEDED = "PIPELINE_STATE_RUNNING", "PIPELINE_STATE_SUCCEEDED"
+RUNNER = (
+    "roles/aiplatform.user",
+    "roles/bigquery.dataViewer",
+    "roles/bigquery.jobUser",
+    "roles/bigquery.readSessionUser",
+    "roles/artifactregistry.reader",
+    "roles/dataflow.developer",
+    "roles/dataflow.worker",
+)
+"""What a healthy project gives the account that tasks run as; the bucket gives roles/storage.objectAdmin."""
 _JOB_ID = re.compile(r"^[a-z][-a-z0-9]{0,127}$")
 
 
@@ -81,14 +91,18 @@ class GoogleDouble:
             project: Its id.
             account: The account that tasks run as.
         """
-        from kfx.submit.doctor import APIS, BIGQUERY_PERMISSIONS, RUNNER_ROLES
+        from kfx.submit.doctor import APIS, BIGQUERY_PERMISSIONS, DATAFLOW_API
 
         def says(**answer: Any) -> Callable[[Sent, re.Match[str]], dict[str, Any]]:
             return lambda sent, found: answer
 
-        services = [{"name": f"projects/{PROJECT_NUMBER}/services/{api}", "state": "ENABLED"} for api in APIS]
-        bindings = [{"role": role, "members": [f"serviceAccount:{account}"]} for role in RUNNER_ROLES]
+        services = [
+            {"name": f"projects/{PROJECT_NUMBER}/services/{api}", "state": "ENABLED"} for api in (*APIS, DATAFLOW_API)
+        ]
+        bindings = [{"role": role, "members": [f"serviceAccount:{account}"]} for role in RUNNER]
         mine = ["aiplatform.pipelineJobs.create", "aiplatform.pipelineJobs.get", *BIGQUERY_PERMISSIONS.values()]
+        mine.append("dataflow.jobs.create")
+        owned = [{"role": "roles/storage.objectAdmin", "members": [f"serviceAccount:{account}"]}]
         objects = ["storage.objects.create", "storage.objects.get", "storage.objects.list"]
         accounts = rf"/v1/projects/-/serviceAccounts/{re.escape(account)}"
         self.routes[:0] = [
@@ -96,6 +110,8 @@ class GoogleDouble:
             ("POST", rf"/v3/projects/{project}:testIamPermissions$", says(permissions=mine)),
             ("POST", rf"/v3/projects/{project}:getIamPolicy$", says(bindings=bindings)),
             ("GET", r"/storage/v1/b/[^/]+/iam/testPermissions$", says(permissions=objects)),
+            ("GET", r"/storage/v1/b/[^/]+/iam$", says(bindings=owned)),
+            ("GET", rf"/bigquery/v2/projects/{project}/datasets$", says(datasets=[])),
             ("GET", f"{accounts}$", says(email=account)),
             ("POST", f"{accounts}:testIamPermissions$", says(permissions=["iam.serviceAccounts.actAs"])),
             ("GET", rf"/v1/projects/{project}/locations/[^/]+/repositories/[^/]+$", says(format="DOCKER")),

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from kfx.submit.doctor import Finding
+    from kfx.submit.findings import Finding
 
 _NAME_IMAGE = "kfx build --push --tag REGION-docker.pkg.dev/PROJECT/REPOSITORY/kfx:TAG"
 _MARKS = {"ok": ("✔", "green"), "failed": ("✘", "red"), "skipped": ("○", "bright_black")}
@@ -36,25 +36,29 @@ def doctor(
     api_endpoint: str | None,
     as_json: bool,
 ) -> None:
-    """Check what runs need: engine, credentials, APIs, bucket, roles, registry.
+    """Check what runs need: engine, images, credentials, APIs, bucket, roles, registry.
 
     It only looks, and costs nothing. Without a service account it looks at the one Google gives. Exits with 1 when
     something failed; the line has the command that mends it.
     """
     from kfx.images.record import recorded
-    from kfx.submit.doctor import Setup, examine
+    from kfx.submit.doctor import examine
+    from kfx.submit.findings import Setup, emulated
 
-    pushed = recorded().get("full")
+    pushed = {target: entry.name for target, entry in recorded().items()}
     setup = Setup(
         project=project or "",
         region=region or "",
         pipeline_root=pipeline_root or "",
         service_account=service_account or "",
-        image=image or os.environ.get("BASE_KFX_IMAGE") or (pushed.name if pushed else ""),
+        image=image or os.environ.get("BASE_KFX_IMAGE") or pushed.get("full", ""),
+        dataflow_image=os.environ.get("BASE_KFX_DATAFLOW_IMAGE") or pushed.get("dataflow", ""),
         api_endpoint=api_endpoint or "",
     )
+    images = {"image": setup.image, "slim image": os.environ.get("BASE_KFX_SLIM_IMAGE", "")}
+    images["dataflow image"] = setup.dataflow_image
     found = []
-    for finding in (*_here(setup.image), *examine(setup)):
+    for finding in (*_here(images, is_emulated=emulated(setup)), *examine(setup)):
         found.append(finding)
         if not as_json:
             _show(finding)
@@ -63,29 +67,51 @@ def doctor(
     sys.exit(1 if any(finding.state == "failed" for finding in found) else 0)
 
 
-def _here(image: str) -> Iterator[Finding]:
-    """Looks at this machine: the engine and the image's name."""
+def _here(images: Mapping[str, str], *, is_emulated: bool) -> Iterator[Finding]:
+    """Looks at this machine's engine, and for the images in their registries.
+
+    Args:
+        images: Name of the line -> the configured image; without `image` there is none, the others may be empty.
+        is_emulated: Whether the platform is on this machine, too, and can pull from a registry here.
+    """
     from kfx.errors import KfxError
     from kfx.images.engine import find_engine
-    from kfx.images.reference import parse
-    from kfx.submit.doctor import Finding
+    from kfx.submit.findings import Finding
 
     try:
         yield Finding("engine", "ok", find_engine().program)
     except KfxError as error:
         yield Finding("engine", "failed", str(error), "sudo apt-get install podman")
-    if not image:
-        yield Finding("image", "failed", "BASE_KFX_IMAGE is not set, and nothing was pushed from here", _NAME_IMAGE)
-        return
+    for line, image in images.items():
+        if image:
+            yield _image(line, image, is_emulated=is_emulated)
+        elif line == "image":
+            yield Finding(line, "failed", "BASE_KFX_IMAGE is not set, and nothing was pushed from here", _NAME_IMAGE)
+
+
+def _image(line: str, image: str, *, is_emulated: bool) -> Finding:
+    """Asks the registry for the image; one that does not answer, or not without a login, leaves that open."""
+    from kfx.errors import KfxError, UsageError
+    from kfx.images.reference import parse
+    from kfx.images.registry import digest_of
+    from kfx.submit.findings import Finding
+
     try:
         reference = parse(image)
+        if reference.is_on_this_machine:
+            return Finding(line, "failed", f"{image} has no registry: no cluster can pull it", _NAME_IMAGE)
+        if reference.is_loopback and not is_emulated:
+            where = f"{reference.registry} is this machine"
+            return Finding(line, "failed", f"{where}: Google cannot pull {image} from it", _NAME_IMAGE)
+        if digest_of(reference) is None:
+            target = "" if line == "image" else f"--target {line.partition(' ')[0]} "
+            build = f"kfx build {target}--push --tag {image.partition('@')[0]}"
+            return Finding(line, "failed", f"{reference.registry} holds no image {image}", build)
+    except UsageError as error:
+        return Finding(line, "failed", str(error), _NAME_IMAGE)
     except KfxError as error:
-        yield Finding("image", "failed", str(error), _NAME_IMAGE)
-        return
-    if reference.is_on_this_machine:
-        yield Finding("image", "failed", f"{image} has no registry: no cluster can pull it", _NAME_IMAGE)
-    else:
-        yield Finding("image", "ok", image)
+        return Finding(line, "skipped", f"whether {image} is there is not known: {error}")
+    return Finding(line, "ok", image)
 
 
 def _show(finding: Finding) -> None:

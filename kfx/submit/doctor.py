@@ -6,12 +6,12 @@ Only reads and permission tests, which cost nothing and change nothing. The REST
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
 
 from kfx.errors import KfxError, PermanentError, TransientError
-from kfx.gcp import LOGIN, Api, ApiError, credentials, is_loopback, storage_address
+from kfx.gcp import LOGIN, Api, ApiError, credentials, storage_address
+from kfx.submit.findings import Finding, Setup, api_of, bucket_of, emulated, grant, grant_on_bucket, lacking_of, you
+from kfx.submit.roles import account_roles
 from kfx.submit.vertex import endpoint
 
 APIS = (
@@ -23,18 +23,11 @@ APIS = (
     "iam.googleapis.com",
     "storage.googleapis.com",
 )
-"""What a run on Vertex AI with BigQuery calls. Dataflow and Cloud Build are needed only where they are used."""
+"""What a run on Vertex AI with BigQuery calls. Cloud Build is needed only where it is used."""
 
-RUNNER_ROLES: dict[str, tuple[str, ...]] = {
-    "roles/aiplatform.user": ("roles/aiplatform.admin",),
-    "roles/bigquery.dataViewer": ("roles/bigquery.dataEditor", "roles/bigquery.dataOwner", "roles/bigquery.admin"),
-    "roles/bigquery.jobUser": ("roles/bigquery.user", "roles/bigquery.admin"),
-    "roles/bigquery.readSessionUser": ("roles/bigquery.user", "roles/bigquery.admin"),
-    "roles/artifactregistry.reader": ("roles/artifactregistry.writer", "roles/artifactregistry.admin"),
-}
-"""Role that the account tasks run as needs on the project -> roles that include it. Owner and editor include all."""
+DATAFLOW_API = "dataflow.googleapis.com"
+"""Wanted where an image of Dataflow's workers is configured."""
 
-_BASIC_ROLES = ("roles/owner", "roles/editor")
 BIGQUERY_PERMISSIONS = {
     "roles/bigquery.dataViewer": "bigquery.tables.getData",
     "roles/bigquery.jobUser": "bigquery.jobs.create",
@@ -45,31 +38,6 @@ BIGQUERY_PERMISSIONS = {
 _BUCKET_PERMISSIONS = ("storage.objects.create", "storage.objects.get", "storage.objects.list")
 _CALLER_PERMISSIONS = ("aiplatform.pipelineJobs.create", "aiplatform.pipelineJobs.get")
 _ARTIFACT_IMAGE = re.compile(r"^([a-z0-9-]+)-docker\.pkg\.dev/([^/]+)/([^/]+)/")
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What is to be looked at; an empty field skips its checks."""
-
-    project: str = ""
-    region: str = ""
-    pipeline_root: str = ""
-    service_account: str = ""
-    image: str = ""
-
-    api_endpoint: str = ""
-    """Vertex AI's address, if not the public one. An emulator on this machine stands for every Google API."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report."""
-
-    name: str
-    state: Literal["ok", "failed", "skipped"]
-    detail: str
-    fix: str = ""
-    """The command that mends it; only of a failed one."""
 
 
 def examine(setup: Setup) -> Iterator[Finding]:
@@ -86,6 +54,8 @@ def examine(setup: Setup) -> Iterator[Finding]:
     else:
         yield Finding("settings", "ok", f"{setup.project}, {setup.region}, {setup.pipeline_root}")
     for name, needs, check in _CHECKS:
+        if check is _dataflow and not setup.dataflow_image:
+            continue
         absent = [field for field in needs if not getattr(setup, field)]
         if signed_in.state != "ok":
             yield Finding(name, "skipped", "needs credentials")
@@ -112,29 +82,21 @@ def _guarded(name: str, check: Callable[[Setup], Iterator[Finding]], setup: Setu
         yield Finding(name, "failed", str(error), LOGIN)
 
 
-def _emulated(setup: Setup) -> bool:
-    return bool(setup.api_endpoint) and is_loopback(setup.api_endpoint)
-
-
-def _api(setup: Setup, service: str) -> Api:
-    return Api(setup.api_endpoint if _emulated(setup) else f"https://{service}.googleapis.com")
-
-
 def _credentials(setup: Setup) -> Finding:
     try:
-        found = credentials(anonymous=_emulated(setup))
+        found = credentials(anonymous=emulated(setup))
     except PermanentError as error:
         return Finding("credentials", "failed", str(error), LOGIN)
     except KfxError as error:
         return Finding("credentials", "failed", str(error), "pip install 'kfx[gcp]'")
     who = getattr(found, "service_account_email", "") or type(found).__name__
-    return Finding("credentials", "ok", "none, towards an emulator" if _emulated(setup) else f"found ({who})")
+    return Finding("credentials", "ok", "none, towards an emulator" if emulated(setup) else f"found ({who})")
 
 
 def _project(setup: Setup) -> Iterator[Finding]:
     """Cloud Resource Manager, projects.get."""
     try:
-        found = _api(setup, "cloudresourcemanager").get(f"/v3/projects/{setup.project}")
+        found = api_of(setup, "cloudresourcemanager").get(f"/v3/projects/{setup.project}")
     except ApiError as error:
         if error.status not in (403, 404):
             raise
@@ -145,20 +107,21 @@ def _project(setup: Setup) -> Iterator[Finding]:
 
 def _services(setup: Setup) -> Iterator[Finding]:
     """Service Usage, services.batchGet."""
-    names = [f"projects/{setup.project}/services/{api}" for api in APIS]
-    found = _api(setup, "serviceusage").get(f"/v1/projects/{setup.project}/services:batchGet", names=names)
+    wanted = (*APIS, DATAFLOW_API) if setup.dataflow_image else APIS
+    names = [f"projects/{setup.project}/services/{api}" for api in wanted]
+    found = api_of(setup, "serviceusage").get(f"/v1/projects/{setup.project}/services:batchGet", names=names)
     on = {each["name"].rpartition("/")[2] for each in found.get("services", []) if each.get("state") == "ENABLED"}
-    off = [api for api in APIS if api not in on]
+    off = [api for api in wanted if api not in on]
     if off:
         fix = f"gcloud services enable {' '.join(off)} --project={setup.project}"
         yield Finding("apis", "failed", f"off: {', '.join(off)}", fix)
     else:
-        yield Finding("apis", "ok", f"{len(APIS)} are on")
+        yield Finding("apis", "ok", f"{len(wanted)} are on")
 
 
 def _bucket(setup: Setup) -> Iterator[Finding]:
     """Cloud Storage, buckets.get and buckets.testIamPermissions."""
-    bucket = setup.pipeline_root.removeprefix("gs://").partition("/")[0]
+    bucket = bucket_of(setup)
     api = Api(storage_address())
     try:
         held = api.get(f"/storage/v1/b/{bucket}/iam/testPermissions", permissions=list(_BUCKET_PERMISSIONS))
@@ -174,8 +137,7 @@ def _bucket(setup: Setup) -> Iterator[Finding]:
             "bucket",
             "failed",
             f"gs://{bucket} is there; you lack {', '.join(lacking)}",
-            f"gcloud storage buckets add-iam-policy-binding gs://{bucket} --member={_you(setup)} "
-            "--role=roles/storage.objectAdmin",
+            grant_on_bucket(bucket, you(setup)),
         )
     else:
         yield Finding("bucket", "ok", f"gs://{bucket}")
@@ -183,11 +145,11 @@ def _bucket(setup: Setup) -> Iterator[Finding]:
 
 def _caller(setup: Setup) -> Iterator[Finding]:
     """Cloud Resource Manager, projects.testIamPermissions."""
-    lacking = _lacking(
-        _api(setup, "cloudresourcemanager"), f"/v3/projects/{setup.project}:testIamPermissions", _CALLER_PERMISSIONS
+    lacking = lacking_of(
+        api_of(setup, "cloudresourcemanager"), f"/v3/projects/{setup.project}:testIamPermissions", _CALLER_PERMISSIONS
     )
     if lacking:
-        fix = _grant(setup.project, _you(setup), "roles/aiplatform.user")
+        fix = grant(setup.project, you(setup), "roles/aiplatform.user")
         yield Finding("submit", "failed", f"you lack {', '.join(lacking)}", fix)
     else:
         yield Finding("submit", "ok", "you may create runs")
@@ -196,19 +158,29 @@ def _caller(setup: Setup) -> Iterator[Finding]:
 def _bigquery(setup: Setup) -> Iterator[Finding]:
     """Cloud Resource Manager, projects.testIamPermissions: what `kfx run` and `kfx stats` need for bq:// from here."""
     path = f"/v3/projects/{setup.project}:testIamPermissions"
-    lacking = _lacking(_api(setup, "cloudresourcemanager"), path, tuple(BIGQUERY_PERMISSIONS.values()))
+    lacking = lacking_of(api_of(setup, "cloudresourcemanager"), path, tuple(BIGQUERY_PERMISSIONS.values()))
     if not lacking:
         yield Finding("bigquery", "ok", "you may read tables and run queries")
     for role, permission in BIGQUERY_PERMISSIONS.items():
         if permission in lacking:
-            yield Finding("bigquery", "failed", f"you lack {permission}", _grant(setup.project, _you(setup), role))
+            yield Finding("bigquery", "failed", f"you lack {permission}", grant(setup.project, you(setup), role))
+
+
+def _dataflow(setup: Setup) -> Iterator[Finding]:
+    """Cloud Resource Manager, projects.testIamPermissions: a job that `kfx stats` starts from here."""
+    path = f"/v3/projects/{setup.project}:testIamPermissions"
+    if lacking_of(api_of(setup, "cloudresourcemanager"), path, ("dataflow.jobs.create",)):
+        fix = grant(setup.project, you(setup), "roles/dataflow.developer")
+        yield Finding("dataflow", "failed", "you lack dataflow.jobs.create", fix)
+    else:
+        yield Finding("dataflow", "ok", "you may start jobs")
 
 
 def _account(setup: Setup) -> Iterator[Finding]:
     """IAM, serviceAccounts.get and serviceAccounts.testIamPermissions."""
     account = setup.service_account
     path = f"/v1/projects/-/serviceAccounts/{account}"
-    api = _api(setup, "iam")
+    api = api_of(setup, "iam")
     try:
         api.get(path)
     except ApiError as error:
@@ -217,36 +189,14 @@ def _account(setup: Setup) -> Iterator[Finding]:
         fix = f"gcloud iam service-accounts create {account.partition('@')[0]} --project={setup.project}"
         yield Finding("service account", "failed", f"there is no {account}", fix)
         return
-    if _lacking(api, f"{path}:testIamPermissions", ("iam.serviceAccounts.actAs",)):
+    if lacking_of(api, f"{path}:testIamPermissions", ("iam.serviceAccounts.actAs",)):
         fix = (
             f"gcloud iam service-accounts add-iam-policy-binding {account} --project={setup.project} "
-            f"--member={_you(setup)} --role=roles/iam.serviceAccountUser"
+            f"--member={you(setup)} --role=roles/iam.serviceAccountUser"
         )
         yield Finding("service account", "failed", f"you may not act as {account}", fix)
     else:
         yield Finding("service account", "ok", account)
-
-
-def _roles(setup: Setup) -> Iterator[Finding]:
-    """Cloud Resource Manager, projects.getIamPolicy: one finding a role, BigQuery's included."""
-    api = _api(setup, "cloudresourcemanager")
-    account = setup.service_account or _default_account(api, setup.project)
-    policy = api.post_again(f"/v3/projects/{setup.project}:getIamPolicy", {})
-    member = f"serviceAccount:{account}"
-    held = {each["role"] for each in policy.get("bindings", []) if member in each.get("members", [])}
-    for role, wider in RUNNER_ROLES.items():
-        if held & {role, *wider, *_BASIC_ROLES}:
-            yield Finding(role, "ok", account)
-        else:
-            yield Finding(
-                role, "failed", f"{account} does not have it on {setup.project}", _grant(setup.project, member, role)
-            )
-
-
-def _default_account(api: Api, project: str) -> str:
-    """The account tasks run as when none is named: Compute Engine's, which has the project's number in its name."""
-    number = str(api.get(f"/v3/projects/{project}")["name"]).rpartition("/")[2]
-    return f"{number}-compute@developer.gserviceaccount.com"
 
 
 def _vertex(setup: Setup) -> Iterator[Finding]:
@@ -264,7 +214,7 @@ def _repository(setup: Setup) -> Iterator[Finding]:
         return
     location, project, repository = found.groups()
     try:
-        _api(setup, "artifactregistry").get(f"/v1/projects/{project}/locations/{location}/repositories/{repository}")
+        api_of(setup, "artifactregistry").get(f"/v1/projects/{project}/locations/{location}/repositories/{repository}")
     except ApiError as error:
         if error.status != 404:
             raise
@@ -277,30 +227,15 @@ def _repository(setup: Setup) -> Iterator[Finding]:
     yield Finding("artifact registry", "ok", f"{location}-docker.pkg.dev/{project}/{repository}")
 
 
-def _grant(project: str, member: str, role: str) -> str:
-    return f"gcloud projects add-iam-policy-binding {project} --member={member} --role={role}"
-
-
-def _you(setup: Setup) -> str:
-    """The caller as IAM names them; a person's address is only known to gcloud, which the shell asks then."""
-    # On a machine of Google's "default" stands for the address until the first call.
-    account = getattr(credentials(anonymous=_emulated(setup)), "service_account_email", "")
-    return f"serviceAccount:{account}" if "@" in account else '"user:$(gcloud config get-value account)"'
-
-
-def _lacking(api: Api, path: str, wanted: tuple[str, ...]) -> list[str]:
-    held: Mapping[str, Any] = api.post_again(path, {"permissions": list(wanted)})
-    return [permission for permission in wanted if permission not in held.get("permissions", [])]
-
-
 _CHECKS: tuple[tuple[str, tuple[str, ...], Callable[[Setup], Iterator[Finding]]], ...] = (
     ("project", ("project",), _project),
     ("apis", ("project",), _services),
     ("vertex ai", ("project", "region"), _vertex),
     ("submit", ("project",), _caller),
     ("bigquery", ("project",), _bigquery),
+    ("dataflow", ("project",), _dataflow),
     ("bucket", ("project", "region", "pipeline_root"), _bucket),
     ("service account", ("project", "service_account"), _account),
-    ("roles", ("project",), _roles),
+    ("roles", ("project",), account_roles),
     ("artifact registry", ("image",), _repository),
 )

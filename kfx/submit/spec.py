@@ -108,7 +108,7 @@ def check_platforms(platforms: Mapping[str, Any]) -> None:
 
 
 def _way_out(container: Mapping[str, Any]) -> str:
-    """How a component comes to an image that can be pulled; settings only name what had no name when it was compiled."""
+    """How a component comes to an image that can be pulled; settings name only what was compiled without a name."""
     if not any("kfx.entrypoint" in part for part in container.get("command", [])):
         return "It is no component of kfx: push its image to a registry, and compile the pipeline with that name."
     settings = ", or BASE_KFX_IMAGE in the environment or .env, or base_kfx_image in kfx.toml"

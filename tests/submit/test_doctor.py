@@ -13,18 +13,20 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from google_double import PROJECT_NUMBER, GoogleDouble, RefusalError, Sent
+from google_double import PROJECT_NUMBER, RUNNER, GoogleDouble, RefusalError, Sent
 
 from kfx.cli.main import kfx_
 from kfx.errors import UsageError
 from kfx.images.record import Pushed, record
-from kfx.submit import doctor
-from kfx.submit.doctor import APIS, BIGQUERY_PERMISSIONS, RUNNER_ROLES, Finding, Setup, examine
+from kfx.submit.doctor import APIS, BIGQUERY_PERMISSIONS, DATAFLOW_API, examine
+from kfx.submit.findings import Finding, Setup, you
+from kfx.submit.roles import RUNNER_ROLES
 
 ACCOUNT = "runner@my-project.iam.gserviceaccount.com"
 MEMBER = f"serviceAccount:{ACCOUNT}"
 IMAGE = "europe-west4-docker.pkg.dev/my-project/kfx/kfx:1.0"
-SUBMIT = ["aiplatform.pipelineJobs.create", "aiplatform.pipelineJobs.get"]
+DATAFLOW = "reg.example/kfx:1.0-dataflow"
+SUBMIT = ["dataflow.jobs.create", "aiplatform.pipelineJobs.create", "aiplatform.pipelineJobs.get"]
 YOU = '"user:$(gcloud config get-value account)"'
 GRANT = "gcloud projects add-iam-policy-binding my-project"
 OWNED = ["storage.objects.create", "storage.objects.get", "storage.objects.list"]
@@ -40,6 +42,7 @@ def setup(google: GoogleDouble) -> Setup:
         pipeline_root="gs://bucket/root",
         service_account=ACCOUNT,
         image=IMAGE,
+        dataflow_image=DATAFLOW,
         api_endpoint=google.url,
     )
 
@@ -73,7 +76,7 @@ def without(names: Iterable[str], absent: str) -> dict[str, Any]:
 
 
 def roles_but(absent: str) -> dict[str, Any]:
-    return {"bindings": [{"role": role, "members": [MEMBER]} for role in RUNNER_ROLES if role != absent]}
+    return {"bindings": [{"role": role, "members": [MEMBER]} for role in RUNNER if role != absent]}
 
 
 PERMISSIONS = r"POST /v3/projects/my-project:testIamPermissions$"
@@ -83,7 +86,7 @@ FAILING: list[tuple[str, str, Any, str]] = [
     (
         "apis",
         r"GET /v1/projects/my-project/services:batchGet$",
-        {"services": [{"name": f"projects/1/services/{api}", "state": "ENABLED"} for api in APIS[1:]]},
+        {"services": [{"name": f"projects/1/services/{api}", "state": "ENABLED"} for api in (*APIS[1:], DATAFLOW_API)]},
         "gcloud services enable aiplatform.googleapis.com --project=my-project",
     ),
     ("vertex ai", "europe-west4/pipelineJobs", 400, "kfx init --force"),
@@ -92,7 +95,7 @@ FAILING: list[tuple[str, str, Any, str]] = [
     (
         "submit",
         PERMISSIONS,
-        {"permissions": list(BIGQUERY_PERMISSIONS.values())},
+        {"permissions": ["dataflow.jobs.create", *BIGQUERY_PERMISSIONS.values()]},
         f"{GRANT} --member={YOU} --role=roles/aiplatform.user",
     ),
     *[
@@ -129,7 +132,25 @@ FAILING: list[tuple[str, str, Any, str]] = [
         f"gcloud iam service-accounts add-iam-policy-binding {ACCOUNT} --project=my-project "
         f"--member={YOU} --role=roles/iam.serviceAccountUser",
     ),
-    *[(role, POLICY, roles_but(role), f"{GRANT} --member={MEMBER} --role={role}") for role in RUNNER_ROLES],
+    (
+        "dataflow",
+        PERMISSIONS,
+        without([*SUBMIT, *BIGQUERY_PERMISSIONS.values()], "dataflow.jobs.create"),
+        f"{GRANT} --member={YOU} --role=roles/dataflow.developer",
+    ),
+    (
+        "apis",
+        r"GET /v1/projects/my-project/services:batchGet$",
+        {"services": [{"name": f"projects/1/services/{api}", "state": "ENABLED"} for api in APIS]},
+        "gcloud services enable dataflow.googleapis.com --project=my-project",
+    ),
+    *[(role, POLICY, roles_but(role), f"{GRANT} --member={MEMBER} --role={role}") for role in RUNNER],
+    (
+        "roles/storage.objectAdmin",
+        r"GET /storage/v1/b/bucket/iam$",
+        {"bindings": [{"role": "roles/storage.objectViewer", "members": [MEMBER]}]},
+        f"gcloud storage buckets add-iam-policy-binding gs://bucket --member={MEMBER} --role=roles/storage.objectAdmin",
+    ),
     (
         "artifact registry",
         "/repositories/kfx",
@@ -160,6 +181,77 @@ def test_every_line_of_a_healthy_project_is_shown_failing(setup: Setup) -> None:
     assert {finding.name for finding in examine(setup)} == {name for name, *_ in FAILING} | {"credentials", "settings"}
 
 
+def test_the_roles_that_the_documentation_asks_for_are_looked_at() -> None:
+    """The account's roles in docs/vertex.md are the checked ones; a role that only one of them knows is a gap."""
+    text = (Path(__file__).parents[2] / "docs" / "vertex.md").read_text(encoding="utf-8")
+    wanted = text.partition("\n## Roles\n")[2].partition("That account:")[2]
+    assert wanted
+    dataflow = {"roles/dataflow.developer", "roles/dataflow.worker"}
+    assert set(re.findall(r"roles/[\w.]+", wanted)) - {"roles/bigquery.dataEditor"} == set(RUNNER_ROLES) - dataflow
+    assert set(re.findall(r"roles/dataflow\.\w+", text)) == dataflow
+
+
+def test_without_an_image_of_dataflows_nothing_of_it_is_looked_at(setup: Setup, google: GoogleDouble) -> None:
+    """A team that does not use Dataflow is not asked for its roles."""
+    instead(google, POLICY, {"bindings": [{"role": role, "members": [MEMBER]} for role in RUNNER[:5]]})
+    found = list(examine(dataclasses.replace(setup, dataflow_image="")))
+    assert {finding.state for finding in found} == {"ok"}
+    assert not [finding for finding in found if "dataflow" in finding.name]
+    assert "7 are on" in {finding.detail for finding in found}
+
+
+def test_workers_may_run_as_googles_own_account(setup: Setup, google: GoogleDouble) -> None:
+    """They do where statistics_gen names no account."""
+    workers = f"serviceAccount:{PROJECT_NUMBER}-compute@developer.gserviceaccount.com"
+    held = [*roles_but("roles/dataflow.worker")["bindings"], {"role": "roles/dataflow.worker", "members": [workers]}]
+    instead(google, POLICY, {"bindings": held})
+    assert {finding.state for finding in examine(setup)} == {"ok"}
+
+
+@pytest.mark.parametrize("role", [*RUNNER, "roles/storage.objectAdmin"])
+def test_a_role_on_a_condition_is_not_known_to_be_held(setup: Setup, google: GoogleDouble, role: str) -> None:
+    """It may have expired. An unconditional binding beside it counts."""
+    condition = {"title": "once", "expression": "request.time < timestamp('2020-01-01T00:00:00Z')"}
+    conditional = {"role": role, "members": [MEMBER], "condition": condition}
+    place = r"GET /storage/v1/b/bucket/iam$" if role not in RUNNER else POLICY
+    others = roles_but(role)["bindings"] if role in RUNNER else []
+    instead(google, place, {"bindings": [*others, conditional]})
+    (line,) = [finding for finding in examine(setup) if finding.state != "ok"]
+    assert (line.name, line.state) == (role, "skipped")
+    assert "on a condition" in line.detail
+    assert "request.time < timestamp" in line.detail
+    assert google.of("POST", ":getIamPolicy")[0].body == {"options": {"requestedPolicyVersion": 3}}
+    instead(google, place, {"bindings": [*others, conditional, {"role": role, "members": [MEMBER]}]})
+    assert {finding.state for finding in examine(setup)} == {"ok"}
+
+
+def entry(role: str, member: dict[str, str], **more: Any) -> dict[str, Any]:
+    return {"role": role, **member, **more}
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "detail"),
+    [
+        (entry("READER", {"userByEmail": ACCOUNT}), "ok", "on the dataset beans"),
+        (entry("roles/bigquery.dataEditor", {"iamMember": MEMBER}), "ok", "on the dataset beans"),
+        (entry("READER", {"userByEmail": ACCOUNT}, condition={"expression": "false"}), "skipped", "false"),
+        (entry("READER", {"userByEmail": "else@x"}), "failed", "not have it on my-project or a dataset of it"),
+        (entry("roles/bigquery.metadataViewer", {"iamMember": MEMBER}), "failed", "does not have it"),
+    ],
+)
+def test_a_dataset_may_give_the_right_to_read_it(
+    setup: Setup, google: GoogleDouble, given: dict[str, Any], state: str, detail: str
+) -> None:
+    """docs/bigquery.md allows the role on the dataset, which needs no grant on the whole project."""
+    instead(google, POLICY, roles_but("roles/bigquery.dataViewer"))
+    path = "GET /bigquery/v2/projects/my-project/datasets"
+    instead(google, f"{path}$", {"datasets": [{"datasetReference": {"datasetId": "beans"}}]})
+    instead(google, f"{path}/beans$", {"access": [given]})
+    (line,) = [finding for finding in examine(setup) if finding.name == "roles/bigquery.dataViewer"]
+    assert line.state == state
+    assert detail in line.detail
+
+
 def test_a_line_that_lacks_two_things_is_two_lines(setup: Setup, google: GoogleDouble) -> None:
     """One command each."""
     instead(google, PERMISSIONS, {"permissions": [*SUBMIT, "bigquery.jobs.create"]})
@@ -175,7 +267,7 @@ def test_without_a_service_account_googles_own_is_looked_at(setup: Setup, google
     account = f"{PROJECT_NUMBER}-compute@developer.gserviceaccount.com"
     held = {"role": "roles/aiplatform.user", "members": [f"serviceAccount:{account}"]}
     instead(google, POLICY, {"bindings": [held]})
-    lines = [line for line in examine(dataclasses.replace(setup, service_account="")) if line.name in RUNNER_ROLES]
+    lines = [line for line in examine(dataclasses.replace(setup, service_account="")) if line.name in RUNNER]
     assert [line.name for line in lines if line.state == "ok"] == ["roles/aiplatform.user"]
     assert {line.fix for line in lines if line.name == "roles/bigquery.jobUser"} == {
         f"{GRANT} --member=serviceAccount:{account} --role=roles/bigquery.jobUser"
@@ -211,8 +303,8 @@ def test_a_service_account_is_granted_roles_by_its_name(
     info = {"type": "service_account", "client_email": ACCOUNT, "private_key": pem, "token_uri": google.url}
     (tmp_path / "key.json").write_text(json.dumps(info), encoding="utf-8")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
-    assert doctor._you(Setup()) == MEMBER
-    assert doctor._you(Setup(api_endpoint=google.url)) == YOU
+    assert you(Setup()) == MEMBER
+    assert you(Setup(api_endpoint=google.url)) == YOU
 
 
 def test_nothing_set_is_told_and_the_rest_skipped(google: GoogleDouble) -> None:
@@ -239,15 +331,15 @@ def kfx(*arguments: str) -> Result:
 
 
 @pytest.mark.usefixtures("setup")
-def test_init_then_doctor(folder: Path, google: GoogleDouble) -> None:
+def test_init_then_doctor(folder: Path, google: GoogleDouble, registry: str) -> None:
     """What `kfx init` wrote is what `kfx doctor` looks at; a failed line makes the exit code 1."""
     place = ["--project=my-project", "--region=europe-west4", "--pipeline-root=gs://bucket/root"]
-    done = kfx("init", *place, f"--service-account={ACCOUNT}", f"--image={IMAGE}")
+    done = kfx("init", *place, f"--service-account={ACCOUNT}", f"--image={registry}/team/kfx:1.0")
     assert done.stdout == "Wrote kfx.toml. Now: kfx doctor\n"
     found = json.loads(kfx("doctor", f"--api-endpoint={google.url}", "--json").stdout)
     lines = {line["name"]: line for line in found if line["name"] != "engine"}
-    assert {line["state"] for line in lines.values()} == {"ok"}
-    assert lines["image"]["detail"] == IMAGE
+    assert [line["name"] for line in lines.values() if line["state"] != "ok"] == ["artifact registry"]
+    assert (lines["image"]["detail"], lines["artifact registry"]["state"]) == (f"{registry}/team/kfx:1.0", "skipped")
     google.buckets = {}
     google.refusals = [("/b/bucket/iam/testPermissions", RefusalError(404, "no"))]
     failing = kfx("doctor", f"--api-endpoint={google.url}")
@@ -272,11 +364,60 @@ def test_an_image_no_cluster_can_pull_is_told(folder: Path, google: GoogleDouble
     assert detail in line["detail"]
 
 
-def test_what_was_pushed_from_here_is_the_image(folder: Path, google: GoogleDouble) -> None:
+def image_lines(google: GoogleDouble, *options: str) -> dict[str, dict[str, Any]]:
+    endpoint = (
+        () if any(option.startswith("--api-endpoint") for option in options) else (f"--api-endpoint={google.url}",)
+    )
+    found = json.loads(kfx("doctor", *options, *endpoint, "--json").stdout)
+    return {line["name"]: line for line in found if line["name"].endswith("image")}
+
+
+def test_the_registry_is_asked_for_the_image(
+    folder: Path, google: GoogleDouble, registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that nothing was pushed under is told here, not by a task that cannot pull; each image is a line."""
+    monkeypatch.setenv("BASE_KFX_SLIM_IMAGE", f"{registry}/team/kfx:1.0")
+    monkeypatch.setenv("BASE_KFX_DATAFLOW_IMAGE", f"{registry}/team/kfx:1.0-dataflow")
+    lines = image_lines(google, f"--image={registry}/does/not-exist:9")
+    assert {name: line["state"] for name, line in lines.items()} == {
+        "image": "failed",
+        "slim image": "ok",
+        "dataflow image": "failed",
+    }
+    assert lines["image"]["detail"] == f"{registry} holds no image {registry}/does/not-exist:9"
+    assert lines["image"]["fix"] == f"kfx build --push --tag {registry}/does/not-exist:9"
+    assert lines["dataflow image"]["fix"] == (
+        f"kfx build --target dataflow --push --tag {registry}/team/kfx:1.0-dataflow"
+    )
+
+
+def test_a_registry_on_this_machine_is_none_that_google_pulls_from(
+    folder: Path, google: GoogleDouble, registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only towards an emulator it is."""
+    for name in ("HOME", "CLOUDSDK_CONFIG"):
+        monkeypatch.setenv(name, str(folder))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    image = f"--image={registry}/team/kfx:1.0"
+    line = image_lines(google, image, "--api-endpoint=https://vertex.invalid")["image"]
+    assert (line["state"], "Google cannot pull" in line["detail"]) == ("failed", True)
+    assert image_lines(google, image)["image"]["state"] == "ok"
+
+
+def test_a_registry_that_does_not_answer_leaves_it_open(folder: Path, google: GoogleDouble) -> None:
+    """Without the network or a login nothing is known of the image."""
+    line = image_lines(google, "--image=reg.invalid/team/kfx:1.0")["image"]
+    assert (line["state"], line["fix"]) == ("skipped", "")
+    assert "reg.invalid cannot be reached" in line["detail"]
+
+
+def test_what_was_pushed_from_here_is_the_image(folder: Path, google: GoogleDouble, registry: str) -> None:
     """`kfx submit` takes it, so nothing is missing."""
-    record("full", Pushed(IMAGE, "sha256:" + "0" * 64))
+    record("full", Pushed(f"{registry}/team/kfx:1.0", "sha256:" + "0" * 64))
     found = json.loads(kfx("doctor", f"--api-endpoint={google.url}", "--json").stdout)
-    assert ("image", "ok", IMAGE) in {(line["name"], line["state"], line["detail"]) for line in found}
+    assert ("image", "ok", f"{registry}/team/kfx:1.0") in {
+        (line["name"], line["state"], line["detail"]) for line in found
+    }
 
 
 def test_a_machine_without_an_engine_is_told(

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -20,6 +16,7 @@ from kfx.errors import TransientError, UsageError
 from kfx.images.pin import with_configured
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
+"""What the registry of conftest.py tells of its one image."""
 PIPELINE = """
 from kfp import dsl
 from kfx.components import evaluate, train_test_split
@@ -33,28 +30,6 @@ def pinned(source: str = "x"):
     own(name=source)
     train_test_split(source=source)
 """
-
-
-@pytest.fixture
-def registry() -> Iterator[str]:
-    """A registry (OCI distribution API) that holds kfx:1.0 and nothing else."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            found = self.path == "/v2/team/kfx/manifests/1.0"
-            self.send_response(200 if found else 404)
-            if found:
-                self.send_header("Docker-Content-Digest", DIGEST)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield f"localhost:{server.server_port}"
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture
