@@ -61,7 +61,14 @@ class Fractions:
 
 
 def split_table(
-    source: str, outputs: Sequence[str], fractions: Fractions | None = None, *, seed: int = 42, stratify: str = ""
+    source: str,
+    outputs: Sequence[str],
+    fractions: Fractions | None = None,
+    *,
+    seed: int = 42,
+    stratify: str = "",
+    to_train: bool = False,
+    exclude_columns: Sequence[str] = (),
 ) -> tuple[int, int, int]:
     """Splits a table into three Parquet files, each written whole or not at all.
 
@@ -72,14 +79,17 @@ def split_table(
         seed: Seed of the permutation (numpy's PCG64), 0 or above. The split depends on it, on the order of the rows
             in the source and on nothing else.
         stratify: Column whose values keep their shares in each split; empty for none. A missing value is a value.
+        to_train: Refuse a table with columns that `trainer` cannot learn from, before a row is read.
+        exclude_columns: Columns that are not learned from, and may be of any type. They are in the files all the same.
 
     Returns:
         The number of rows in train, validation and test.
 
     Raises:
-        UsageError: The source cannot be read, the stratify column does not exist, the seed is negative, or there are
-            too few rows for every split to get one.
+        UsageError: The source cannot be read, a column does not exist or is of a type that Parquet does not hold or no
+            model takes, the seed is negative, or there are too few rows for every split to get one.
     """
+    from kfx.stats.column_types import check_features, check_storable
     from kfx.stats.sources import open_source
 
     if seed < 0:
@@ -88,11 +98,18 @@ def split_table(
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
     table = open_source(source)
-    _check_column(table.schema(), stratify, source)
+    schema = table.schema()
+    _check_column(schema, stratify, source)
+    check_storable(schema, source)
+    if to_train:
+        check_features(schema, source, exclude_columns)
     with tempfile.TemporaryDirectory(prefix=".kfx-split-", dir=paths[0].parent) as folder:
         spool = Path(folder, "rows.arrow")
         strata = _spool(table, spool, stratify)
-        assignment, counts = assign(strata, fractions or Fractions(), seed)
+        try:
+            assignment, counts = assign(strata, fractions or Fractions(), seed)
+        except UsageError as error:
+            raise UsageError(f"{source!r} cannot be split: {error}") from error
         _deal(spool, assignment, paths)
     return counts
 
@@ -120,6 +137,8 @@ def assign(
     by_size = sorted(range(len(sizes)), key=lambda code: (-sizes[code], code))
     shares = dict(zip(by_size, allot([sizes[code] for code in by_size], astuple(fractions)), strict=True))
     counts = [sum(share[split] for share in shares.values()) for split in range(3)]
+    if not sum(sizes):
+        raise UsageError("it has no rows.")
     if not all(counts):
         empty = _NAMES[counts.index(0)]
         raise UsageError(f"{sum(sizes)} rows are too few: with these fractions the {empty} split would be empty.")

@@ -1,11 +1,13 @@
 """Decides what each column is (a number, a boolean, text, or the label) and brings tables to that form.
 
 A column of a CSV file is a number when every field that is not missing reads as one, a boolean when every field is
-true or false in any case, and text otherwise. Columns of Parquet files and BigQuery tables have a type already.
+true or false in any case, and text otherwise. Columns of Parquet files and BigQuery tables have a type already; dates
+and times are text, as they are in a CSV file.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ KINDS: tuple[Kind, ...] = ("numeric", "boolean", "text")
 
 MISSING_NUMBERS = frozenset({"na", "n/a", "#n/a", "nan", "null", "none"})
 """What numeric columns of CSV files hold where a number is missing, in lower case, beside the empty field."""
+
+_TEMPORAL = (dt.date, dt.time)  # pandas' Timestamp is a datetime, and that a date
 
 _LISTED = 12  # column names in a message
 
@@ -51,7 +55,8 @@ def decide(frame: pd.DataFrame, label: str, exclude: Iterable[str]) -> Columns:
 
     Raises:
         LabelNotFoundError: The label is not in the table.
-        ColumnError: An excluded column is not there, no feature is left, or a column is of a type no model takes.
+        ColumnError: An excluded column is not there, no feature is left, or columns are of types no model takes; the
+            message has all of them.
     """
     if label not in frame.columns:
         raise LabelNotFoundError(f"The table has no label column {label!r}. {_offer(label, frame.columns)}")
@@ -59,10 +64,20 @@ def decide(frame: pd.DataFrame, label: str, exclude: Iterable[str]) -> Columns:
     for name in left_out:
         if name not in frame.columns:
             raise ColumnError(f"The table has no column {name!r} to exclude. {_offer(name, frame.columns)}")
-    kinds = {str(name): _kind(frame[name]) for name in frame.columns if name not in left_out}
-    if not kinds:
+    wanted = [name for name in frame.columns if name not in left_out]
+    if not wanted:
         raise ColumnError(f"The table has no column beside the label {label!r}: there is nothing to learn from.")
-    return Columns(kinds)
+    kinds = {str(name): _kind(frame[name]) for name in wanted}
+    _refuse([f"{name!r} ({_types(frame[name])})" for name in wanted if kinds[str(name)] is None])
+    return Columns({name: kind for name, kind in kinds.items() if kind is not None})
+
+
+def _refuse(odd: list[str]) -> None:
+    if odd:
+        raise ColumnError(
+            f"No model takes what these columns hold: {_list(odd)}. The trainer takes numbers, booleans, text, dates "
+            "and times. Convert them, or name them in exclude_columns (--exclude-columns)."
+        )
 
 
 def features(frame: pd.DataFrame, columns: Columns) -> pd.DataFrame:
@@ -137,7 +152,8 @@ def _check_whole(column: pd.Series[Any], numbers: pd.Series[Any], label: str) ->
         )
 
 
-def _kind(column: pd.Series[Any]) -> Kind:
+def _kind(column: pd.Series[Any]) -> Kind | None:
+    """Returns the column's kind; None when no model takes it."""
     if pd.api.types.is_bool_dtype(column.dtype):
         return "boolean"
     if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(column.dtype):
@@ -150,11 +166,11 @@ def _kind(column: pd.Series[Any]) -> Kind:
         return "boolean"
     if types == {Decimal}:
         return "numeric"
-    names = " and ".join(sorted(each.__name__ for each in types))
-    raise ColumnError(
-        f"The column {column.name!r} holds {names}; the trainer takes numbers, booleans and text. Convert it, or "
-        "exclude it."
-    )
+    return "text" if all(issubclass(each, _TEMPORAL) for each in types) else None
+
+
+def _types(column: pd.Series[Any]) -> str:
+    return " and ".join(sorted({each.__name__ for each in column.dropna().map(type)}))
 
 
 def _kind_of_text(values: pd.Series[Any]) -> Kind:

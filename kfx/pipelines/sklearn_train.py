@@ -55,7 +55,7 @@ def sklearn_train(
         validation_fraction: Share of the rows to choose settings by.
         test_fraction: Share of the rows to judge the model by. The three add up to 1.
         seed: Seed of the split and of the training.
-        exclude_columns: Columns the model must not see, such as an id.
+        exclude_columns: Columns the model must not see, such as an id, or cannot take: lists, structs, bytes.
         model_kind: decision_tree, hist_gradient_boosting, logistic_regression or random_forest.
         hyperparameters: Settings of that model by scikit-learn's names.
         schema: A schema that the training rows must conform to: schema.pbtxt, a path or gs://; empty for none.
@@ -81,6 +81,8 @@ def sklearn_train(
             test_fraction=test_fraction,
             seed=seed,
             stratify=label,
+            to_train=True,
+            exclude_columns=exclude_columns,
         )
         described = statistics_gen(dataset=split.outputs["train"])
         # What stands at an address may have changed since: neither gate may come from a cache.

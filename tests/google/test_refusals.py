@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from kfx.errors import KfxError, PermanentError, TransientError, UsageError
+from kfx.split import split_table
+from kfx.stats.generate import generate
+from kfx.stats.options import StatsOptions
 from kfx.stats.sources import open_source
 from tests.conftest import require_module
 from tests.google.refusing import Refusing, serving
@@ -217,14 +220,31 @@ def test_rows_do_not_cross_the_network_in_the_clear(refusing: Refusing, monkeypa
 
 
 def test_types_without_a_value_to_read(refusing: Refusing) -> None:
-    """GEOGRAPHY is text, RANGE its two ends; INTERVAL is refused by name with the query that turns it into text."""
+    """GEOGRAPHY is text, RANGE its two ends; an INTERVAL is refused where its values are wanted, and only there."""
     fields: list[dict[str, Any]] = [
+        {"name": "i", "type": "INTEGER"},
         {"name": "g", "type": "GEOGRAPHY"},
         {"name": "r", "type": "RANGE", "rangeElementType": {"type": "DATE"}},
+        {"name": "gap", "type": "INTERVAL"},
     ]
-    refusing.answers = [(200, {**TABLE, "schema": {"fields": fields}}, "")]
+    table = {**TABLE, "schema": {"fields": fields}}
+    refusing.answers = [(200, table, "")]
     kinds = [str(kind) for kind in open_source("bq://p.d.t").schema().types]
-    assert kinds == ["string", "struct<start: date32[day], end: date32[day]>"]
-    fields.append({"name": "gap", "type": "INTERVAL"})
+    assert kinds[1:] == ["string", "struct<start: date32[day], end: date32[day]>", "month_day_nano_interval"]
     with pytest.raises(UsageError, match=r"Column 'gap' .* has the type INTERVAL.*CAST\(gap AS STRING\) AS gap"):
-        open_source("bq://p.d.t").schema()
+        generate("bq://p.d.t")
+    cells = {"totalRows": "2", "rows": [{"f": [{"v": "1"}]}, {"f": [{"v": "2"}]}]}
+    refusing.answers = [(200, table, ""), (200, cells, "")]
+    (dataset,) = generate("bq://p.d.t", StatsOptions(feature_allowlist=("i",))).datasets
+    assert dataset.num_examples == 2
+    refusing.answers = [(200, table, "")]
+    with pytest.raises(UsageError, match=r"Column 'gap' has the Arrow type month_day_nano_interval.*--feature"):
+        generate("bq://p.d.t", engine_name="bigquery")
+
+
+def test_an_interval_does_not_reach_a_split(refusing: Refusing, tmp_path: Path) -> None:
+    """Parquet holds no intervals: the split says so before it reads, with the query that makes text of them."""
+    fields = [{"name": "i", "type": "INTEGER"}, {"name": "gap", "type": "INTERVAL"}]
+    refusing.answers = [(200, {**TABLE, "schema": {"fields": fields}}, "")]
+    with pytest.raises(UsageError, match=r"Parquet files cannot hold the intervals of gap\..*CAST\(gap AS STRING\)"):
+        split_table("bq://p.d.t", [str(tmp_path / name) for name in "abc"])

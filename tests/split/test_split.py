@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -199,3 +200,43 @@ def test_small_batches_make_large_row_groups(tmp_path: Path) -> None:
     assert len(batches) > 4
     assert groups == [2, 1, 1]
     assert sorted(value for each in tables for value in each["id"].to_pylist()) == list(range(200_000))
+
+
+def test_columns_no_model_takes_are_found_before_a_row_is_read(tmp_path: Path) -> None:
+    """All are named at once with the setting that leaves them out; with it they stay in the files."""
+    plain = {
+        "n": range(60),
+        "day": [dt.date(2026, 1, 1)] * 60,
+        "at": [dt.datetime(2026, 1, 1)] * 60,
+        "none": [None] * 60,
+    }
+    odd = {"tags": [["a"]] * 60, "place": [{"x": 1}] * 60, "raw": [b"x"] * 60}
+    pq.write_table(pa.table({**plain, **odd}), tmp_path / "t.parquet")
+    source, paths = str(tmp_path / "t.parquet"), [str(tmp_path / name) for name in SPLITS]
+
+    with pytest.raises(
+        UsageError, match=r"hold: tags .*, place .*, raw .*exclude_columns=\[\"n\", \"tags\", \"place\""
+    ):
+        split_table(source, paths, to_train=True, exclude_columns=["n"])
+    assert not Path(paths[0]).exists()
+    with pytest.raises(UsageError, match="no column 'tag' to exclude"):
+        split_table(source, paths, to_train=True, exclude_columns=["tag"])
+
+    split_table(source, paths, to_train=True, exclude_columns=list(odd))
+    assert pq.read_schema(paths[0]).names == [*plain, *odd]
+
+
+def test_a_struct_with_a_field_named_interval_is_no_interval(tmp_path: Path) -> None:
+    """What is refused is the type."""
+    pq.write_table(pa.table({"s": [{"interval": 1}] * 60}), tmp_path / "t.parquet")
+
+    assert split_table(str(tmp_path / "t.parquet"), [str(tmp_path / name) for name in SPLITS]) == (48, 6, 6)
+
+
+@pytest.mark.parametrize("stratify", ["", "a"])
+def test_a_table_without_rows_is_told_by_its_name(tmp_path: Path, stratify: str) -> None:
+    """No fraction would help: there is nothing to divide."""
+    pq.write_table(pa.table({"a": pa.array([], pa.int64())}), tmp_path / "none.parquet")
+
+    with pytest.raises(UsageError, match=r"none\.parquet' cannot be split: it has no rows"):
+        split_table(str(tmp_path / "none.parquet"), [str(tmp_path / name) for name in SPLITS], stratify=stratify)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 from collections.abc import Callable
 from decimal import Decimal
@@ -89,14 +90,28 @@ def test_a_misspelt_bigquery_table_is_refused_before_any_client() -> None:
         read_table("bq://dataset.table")
 
 
-def test_a_column_no_model_takes_is_refused_by_name() -> None:
-    """Dates and lists have no place in the pipeline; the message says what to do."""
-    for values in ([pd.Timestamp("2026-01-01"), pd.Timestamp("2026-01-02")], [[1, 2], [3]], [b"x", b"y"]):
-        frame = pd.DataFrame({"odd": values, "y": ["a", "b"]})
-        with pytest.raises(ColumnError, match=r"'odd' holds .*exclude it"):
-            decide(frame, "y", [])
-        with pytest.raises(ColumnError, match="nothing to learn from"):
-            decide(frame, "y", ["odd"])
+def test_columns_no_model_takes_are_refused_by_name() -> None:
+    """Lists, bytes and spans of time have no place in the model; all are named, with the way to leave them out."""
+    odd = {"tags": [[1, 2], [3]], "raw": [b"x", b"y"], "gap": [pd.Timedelta("1D"), pd.Timedelta("2D")]}
+    frame = pd.DataFrame({**odd, "n": [1, 2], "y": ["a", "b"]})
+    with pytest.raises(ColumnError, match=r"'tags' \(list\), 'raw' \(bytes\), 'gap' \(Timedelta\).*exclude_columns"):
+        decide(frame, "y", [])
+    assert decide(frame, "y", list(odd)).kinds == {"n": "numeric"}
+    with pytest.raises(ColumnError, match="nothing to learn from"):
+        decide(frame, "y", [*odd, "n"])
+
+
+def test_dates_and_times_are_text_as_in_a_csv_file() -> None:
+    """The table trains the same whether a date came as text or with its type; a missing one stays missing."""
+    day, moment = dt.date(2026, 1, 2), pd.Timestamp("2026-01-02 03:04:05", tz="UTC")
+    frame = pd.DataFrame({"day": [day, None], "at": [moment, pd.NaT], "time": [dt.time(3, 4), None], "y": [1, 2]})
+
+    columns = decide(frame, "y", [])
+    made = features(frame, columns)
+
+    assert columns.kinds == {"day": "text", "at": "text", "time": "text"}
+    assert made.loc[0].tolist() == ["2026-01-02", "2026-01-02 03:04:05+00:00", "03:04:00"]
+    assert made.loc[1].tolist() == [None, None, None]
 
 
 def test_decimals_are_numbers_and_an_empty_column_is_no_obstacle() -> None:

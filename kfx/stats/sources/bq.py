@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from kfx.errors import TransientError, UsageError
 from kfx.stats.sources._bigquery import connect, refusals, retry
 from kfx.stats.sources._bigquery_read import Reading, read
-from kfx.stats.sources._bigquery_types import arrow_schema, as_schema
+from kfx.stats.sources._bigquery_types import arrow_schema, as_schema, check_readable
 from kfx.stats.sources._columns import check_columns, pick
 
 if TYPE_CHECKING:
@@ -84,12 +84,14 @@ class BigQueryTable:
         """Yields the table's rows; see `Source.batches`.
 
         Raises:
+            UsageError: A wanted column does not exist, or is an INTERVAL.
             TransientError: Fewer rows came than the table has.
         """
         known = [column.name for column in self.table.schema]
         check_columns(self.uri, known, columns)
         wanted = list(known if columns is None else columns)
         only = [column for column in self.table.schema if column.name in wanted]
+        check_readable(self.uri, only)
         schema = pick(arrow_schema(self.uri, only), wanted)
         rows = 0
         reading = Reading(repr(self.uri), only, wanted, self.row_filter, self.ordered)

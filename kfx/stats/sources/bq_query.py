@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from kfx.errors import TransientError, UsageError
 from kfx.stats.sources._bigquery import connect, has_storage_api, refusals, retry
-from kfx.stats.sources._bigquery_types import arrow_schema, as_schema
+from kfx.stats.sources._bigquery_types import arrow_schema, as_schema, check_readable
 from kfx.stats.sources._columns import check_columns, pick, unique_names
 from kfx.stats.sources.bq import BigQueryTable
 
@@ -65,6 +65,7 @@ def open_uri(uri: str) -> QueryResult:
             f"partitions, or raise the limit: bq-query:max_bytes={readable(size)};SELECT ... (or {MAX_BYTES})."
         )
     print(f"BigQuery: {what} reads {readable(size)} (limit {readable(limit)}).", file=sys.stderr)
+    check_readable(what, planned.schema or [])
     schema = arrow_schema(what, planned.schema or [])
     names = unique_names(schema.names)
     if names != schema.names:
