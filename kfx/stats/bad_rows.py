@@ -38,11 +38,11 @@ class BadRows:
         Args:
             path: Its file.
             row: Its number in the file, from 1; a header is row 1.
-            why: What is wrong with it.
+            why: What is wrong with it, as the end of a sentence about the row.
         """
         self._counts[path] += 1
         if len(self._places[path]) < SHOWN:
-            self._places[path].append(f"row {row} of {path}: {why}")
+            self._places[path].append(f"row {row} of {path} {why}")
 
     @property
     def count(self) -> int:

@@ -46,11 +46,56 @@ def test_ragged_rows_and_open_quotes_are_left_out(tmp_path: Path) -> None:
     rows, places, count = read(write(tmp_path / "t.csv", RAGGED))
     assert rows == [{"a": "1", "b": "x"}, {"a": "4\n", "b": "w"}, {"a": "6", "b": "u"}, {"a": "7", "b": "t"}]
     assert places == [
-        "row 3: is ragged: Expected 2 columns, got 1",
-        "row 4: is ragged: Expected 2 columns, got 3",
-        "row 6: opens a quote that is never closed",
+        "row 3 is ragged: Expected 2 columns, got 1",
+        "row 4 is ragged: Expected 2 columns, got 3",
+        "row 6 opens a quote that is never closed",
     ]
     assert count == 3
+
+
+LATIN = b'name,n\nann,1\nren\xe9,2\nb\n,3\n"\xfc\n""",4\n"",5\nz\xe9,6,\xe9\n'
+CONVERT = "(convert the file, such as: iconv -f LATIN1 -t UTF-8)"
+
+
+@pytest.mark.parametrize("before", [b"", ("zoë" * 1000 + ",0\n").encode() * 1100], ids=["first block", "later block"])
+@pytest.mark.parametrize("late", [b"", b'q,7\nr,8\n"s'])
+def test_csv_rows_that_are_not_utf8(tmp_path: Path, before: bytes, late: bytes) -> None:
+    """They are an error by row and column; or left out, with the ragged ones, in readings of other columns as well."""
+    header, rest = LATIN.split(b"\n", 1)
+    path = write(tmp_path / "t.csv", header + b"\n" + before + rest + late)
+    row = 3 + before.count(b"\n")
+    with pytest.raises(UsageError, match=rf"Row {row} of .*t\.csv is not UTF-8 \(convert .* in column 'name'"):
+        generate(str(path))
+    rows, places, count = read(path)
+    kept = [("ann", 1), (None, 3), (None, 5), *([("q", 7), ("r", 8)] if late else [])]
+    assert [(row["name"], row["n"]) for row in rows if row["n"]] == kept
+    assert len(rows) == len(kept) + before.count(b"\n")
+    assert places[:4] == [
+        f"row {row} is not UTF-8 {CONVERT} in column 'name'",
+        f"row {row + 1} is ragged: Expected 2 columns, got 1",
+        f"row {row + 3} is not UTF-8 {CONVERT} in column 'name'",
+        f"row {row + 5} is ragged: Expected 2 columns, got 3",
+    ]
+    assert count == (5 if late else 4)
+    source = open_source(str(path), TextReading(on_bad_rows="skip"))
+    source.schema()
+    assert sum(batch.num_rows for batch in source.batches(["n"])) == len(rows)
+
+
+def test_a_column_of_numbers_keeps_its_type_without_the_rows_that_are_not_utf8(tmp_path: Path) -> None:
+    """A cell that is left out does not make text of the others."""
+    content = b"a,b\n" + (b"1," + b"x" * 4000 + b"\n") * 1100 + b"\xe9,y\n3,z\n"
+    rows, places, _ = read(write(tmp_path / "t.csv", content))
+    assert (rows[0]["a"], rows[-1], len(rows)) == (1, {"a": 3, "b": "z"}, 1101)
+    assert places == [f"row 1102 is not UTF-8 {CONVERT} in column 'a'"]
+
+
+def test_json_lines_that_are_not_utf8(tmp_path: Path) -> None:
+    """They are an error by row, or left out."""
+    path = write(tmp_path / "t.jsonl", '{"a": "x"}\n{"a": "é"}\n{"a": "y"}\n'.encode("latin-1"))
+    with pytest.raises(UsageError, match=r"Row 2 of .*t\.jsonl cannot be read as JSON lines: not UTF-8 \(convert"):
+        generate(str(path))
+    assert read(path) == ([{"a": "x"}, {"a": "y"}], [f"row 2 cannot be read as JSON lines: not UTF-8 {CONVERT}"], 1)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +146,7 @@ def test_places_are_right_megabytes_down_the_file(tmp_path: Path) -> None:
     content = b"a,b\n" + b"1,2\n" * block + b"3\n" + b"1,2\n" * block + b"4\n" * 10 + b"5,6\n"
     rows, places, count = read(write(tmp_path / "t.csv.gz", gzip.compress(content, 1)))
     assert (len(rows), count, len(places)) == (2 * block + 1, 11, bad_rows.SHOWN)
-    assert [place.split(":")[0] for place in places[:2]] == [f"row {block + 2}", f"row {2 * block + 3}"]
+    assert [place.split(" is ")[0] for place in places[:2]] == [f"row {block + 2}", f"row {2 * block + 3}"]
 
 
 def test_a_type_that_widens_late_counts_no_row_twice(tmp_path: Path) -> None:
@@ -128,9 +173,12 @@ def test_bad_json_lines_are_left_out(tmp_path: Path) -> None:
     rows, places, count = read(write(tmp_path / "t.jsonl", JSON_LINES))
     assert rows == [{"a": 1.0, "b": {"c": 1, "d": None}}, {"a": 3.0, "b": {"c": None, "d": 2}}]
     assert count == 7
-    assert [place.split(":")[0] for place in places] == ["row 2", "row 3", "row 4", "row 5", "row 6"]
-    assert places[:3] == ["row 2: Expecting ',' delimiter at character 8", "row 3: Expecting value at character 1",
-                          "row 4: no JSON object"]  # fmt: skip
+    assert [place.split(" cannot be read as JSON lines: ")[0] for place in places] == [
+        f"row {at}" for at in range(2, 7)
+    ]
+    assert [place.split(": ")[1] for place in places[:3]] == [
+        "Expecting ',' delimiter at character 8", "Expecting value at character 1", "no JSON object",
+    ]  # fmt: skip
     assert "number to string" in places[4]
 
 
@@ -168,7 +216,7 @@ def test_the_statistics_say_what_they_leave_out(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", b"a,b\n1,x\n2\n3,y\n")
     (dataset,) = generate(str(path), SKIP).datasets
     assert (dataset.num_examples, dataset.features[0].num_stats.mean) == (2, 2)
-    place = f"row 3 of {path}: is ragged: Expected 2 columns, got 1"
+    place = f"row 3 of {path} is ragged: Expected 2 columns, got 1"
     assert bad_rows.noted(dataset) == (1, [place])
     assert bad_rows.sentences(dataset) == ["1 bad row was skipped; every figure is of the others:", place]
     (whole,) = generate(str(write(tmp_path / "good.csv", b"a,b\n1,x\n")), SKIP).datasets

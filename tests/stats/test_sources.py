@@ -98,7 +98,7 @@ def test_text_types_are_those_of_tfdv(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("late", "kind", "first"),
-    [("1.5", "double", 1.0), ("x", "string", "1"), (b"\xff", "binary", b"1")],
+    [("1.5", "double", 1.0), ("x", "string", "1")],
 )
 def test_a_late_value_widens_its_column(tmp_path: Path, late: str | bytes, kind: str, first: object) -> None:
     """A value megabytes down the file that is no integer changes the type of the whole column, from its first row."""
@@ -229,7 +229,7 @@ def test_damaged_files_are_named(tmp_path: Path, name: str, content: bytes, says
     ("uri", "says"),
     [
         ("", "source is empty"),
-        ("no/such/file.csv", "There is no file 'no/such/file.csv'"),
+        ("no/such/file.csv", "There is no file or folder 'no/such/file.csv'"),
         ("no/such/*.csv", "No file matches"),
         (
             "s3://bucket/key",

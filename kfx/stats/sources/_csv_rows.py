@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kfx.stats.sources._blocks import Block, Buffers, ParsedRows
 from kfx.stats.sources._quotes import OpenQuotes
+from kfx.stats.sources._utf8 import NOT_UTF8, is_utf8
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +25,8 @@ class CsvParser:
         types: Mapping[str, pa.DataType],
         wanted: Sequence[str],
         buffers: Buffers | None = None,
+        *,
+        check: bool = False,
     ) -> None:
         """Prepares for a file.
 
@@ -33,11 +36,12 @@ class CsvParser:
             types: Column -> type, as far as it is known; Arrow infers the others.
             wanted: The columns to return, in order.
             buffers: Where blocks are given back to.
+            check: Whether to look for rows that are not UTF-8 in columns that are not wanted, too.
         """
         import pyarrow.csv as pacsv
 
         self._names, self._wanted, self._buffers = names, wanted, buffers
-        self._delimiter = delimiter
+        self._delimiter, self._check = delimiter, check
         self._convert = pacsv.ConvertOptions(
             column_types=dict(types), include_columns=wanted, null_values=[""], strings_can_be_null=True
         )
@@ -47,7 +51,7 @@ class CsvParser:
         import pyarrow as pa
 
         try:
-            return self._closed(bytes(block.rows)) if block.odd_quotes else self._plain(block.rows)
+            return self._closed(bytes(block.rows)) if block.odd_quotes else self._decoded(block.rows)
         except pa.ArrowInvalid as error:
             misfit: Exception = error
             return misfit
@@ -55,7 +59,46 @@ class CsvParser:
             if self._buffers is not None:  # Arrow has copied every value
                 self._buffers.give_back(block.rows)
 
-    def _plain(self, text: memoryview | bytes) -> ParsedRows:
+    def _decoded(self, text: memoryview | bytes) -> ParsedRows:
+        import pyarrow as pa
+
+        if self._check and not is_utf8(text):
+            return self._without_undecodable(bytes(text))
+        try:
+            parsed = self._plain(text, self._convert)
+        except pa.ArrowInvalid:
+            if is_utf8(text):
+                return self._plain(text, self._convert, ragged=True)
+            return self._without_undecodable(bytes(text))
+        # Where Arrow infers types, it calls columns that are not UTF-8 binary.
+        undecodable = any(pa.types.is_binary(kind) for table in parsed.tables for kind in table.schema.types)
+        return self._without_undecodable(bytes(text)) if undecodable else parsed
+
+    def _without_undecodable(self, text: bytes) -> ParsedRows:
+        """Leaves out the rows that are not UTF-8, found by reading each byte as a character."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+        import pyarrow.csv as pacsv
+
+        cells = pacsv.ConvertOptions(column_types=dict.fromkeys(self._names, pa.string()), null_values=[])
+        found = self._plain(text.decode("latin-1").encode(), cells, ragged=True)
+        ragged = {number for number, _ in found.bad}
+        numbers = [number for number in range(1, found.rows + 1) if number not in ragged]
+        (table,) = found.tables
+        flaws: dict[int, str] = {}
+        for name, column in zip(self._names, table.columns, strict=True):
+            for row in pc.indices_nonzero(pc.invert(pc.string_is_ascii(column))).to_pylist():
+                if not is_utf8(column[row].as_py().encode("latin-1")):
+                    flaws.setdefault(row, f"is {NOT_UTF8} in column {name!r}")
+        kept = table.take(pa.array([row for row in range(len(table)) if row not in flaws], pa.int64()))
+        quoted = pacsv.WriteOptions(include_header=False, delimiter=self._delimiter, quoting_style="all_valid")
+        again = pa.BufferOutputStream()
+        pacsv.write_csv(kept, again, quoted)
+        tables = self._plain(again.getvalue().to_pybytes().decode().encode("latin-1"), self._convert).tables
+        return ParsedRows(tables, tuple(sorted([*found.bad, *((numbers[row], why) for row, why in flaws.items())])))
+
+    def _plain(self, text: memoryview | bytes, convert: Any, *, ragged: bool = False) -> ParsedRows:
+        """Reads rows; with `ragged` those of another length are left out, and without it an error."""
         import pyarrow as pa
         import pyarrow.csv as pacsv
 
@@ -66,9 +109,11 @@ class CsvParser:
             return "skip"
 
         read = pacsv.ReadOptions(column_names=self._names, use_threads=False, block_size=len(text) + 1)
-        parse = pacsv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=leave_out)
+        parse = pacsv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True)
+        if ragged:  # not before: Arrow prints a traceback where a ragged row is not UTF-8
+            parse.invalid_row_handler = leave_out
         try:
-            table = pacsv.read_csv(pa.BufferReader(pa.py_buffer(text)), read, parse, self._convert)
+            table = pacsv.read_csv(pa.BufferReader(pa.py_buffer(text)), read, parse, convert)
         except pa.ArrowInvalid:
             if bytes(text).strip():
                 raise
@@ -83,7 +128,7 @@ class CsvParser:
         bad: list[tuple[int, str]] = []
         start, opened = 0, find(text)
         while True:
-            parsed = self._plain(text[start:opened])
+            parsed = self._decoded(text[start:opened])
             before = sum(table.num_rows for table in tables) + len(bad)
             bad.extend((before + number, why) for number, why in parsed.bad)
             tables.extend(parsed.tables)

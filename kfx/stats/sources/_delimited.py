@@ -2,7 +2,7 @@
 
 Types are int64, double and string, as TFDV reads text: dates and booleans stay strings, and only an empty cell is
 missing ("NA" and "null" are strings). The first block of each file suggests the types; a value further on that does
-not fit widens its column (int64 to double to string to binary) and the files are read again from the start, so that
+not fit widens its column (int64 to double to string) and the files are read again from the start, so that
 types never depend on where a value stands.
 """
 
@@ -24,13 +24,14 @@ from kfx.stats.sources._blocks import Block, Buffers, blocks, in_parallel
 from kfx.stats.sources._columns import check_columns, unique_names
 from kfx.stats.sources._csv_rows import CsvParser
 from kfx.stats.sources._quotes import OpenQuotes
+from kfx.stats.sources._utf8 import NOT_UTF8
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.fs as pafs
 
 _MISFIT = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to (\S+): (.*)")
-_WIDER = {"null": "int64", "int64": "double", "double": "string", "string": "binary"}
+_WIDER = {"null": "int64", "int64": "double", "double": "string"}
 _BOM = b"\xef\xbb\xbf"
 _DELIMITERS = ",;|\t"
 
@@ -59,6 +60,7 @@ class DelimitedFiles:
 
     _types: dict[str, pa.DataType] = field(default_factory=dict, repr=False)
     _settled: list[bool] = field(default_factory=list, repr=False)
+    _undecodable: set[str] = field(default_factory=set, repr=False)
 
     def read_as(self, reading: TextReading) -> Source:
         """Returns these files, read in another way."""
@@ -69,7 +71,7 @@ class DelimitedFiles:
         import pyarrow as pa
 
         while not self._settled:
-            # Started over by a wider type: each of them can widen four times at most.
+            # Started over by a wider type: each of them can widen three times at most.
             with contextlib.suppress(WidenedError):
                 for _ in self.first_reading():
                     pass
@@ -96,7 +98,8 @@ class DelimitedFiles:
         names = self._header(path)
         rows = 1  # the header
         buffers = Buffers()
-        parse = CsvParser(self.delimiter, names, self._types, wanted, buffers)
+        check = path in self._undecodable
+        parse = CsvParser(self.delimiter, names, self._types, wanted, buffers, check=check)
         self.bad_rows.begin(path)
         with self._open(path) as stream:
             for parsed in in_parallel(parse, self._body(path, stream, buffers)):
@@ -111,6 +114,8 @@ class DelimitedFiles:
     def _leave_out(self, path: str, row: int, why: str) -> None:
         if self.reading.on_bad_rows == "error":
             raise UsageError(f"Row {row} of {path} {why} (the header is row 1).")
+        if NOT_UTF8 in why:  # left out of later readings as well, whatever columns they want
+            self._undecodable.add(path)
         self.bad_rows.add(path, row, why)
 
     def _body(self, path: str, stream: Any, buffers: Buffers | None = None) -> Iterator[Block]:
@@ -217,7 +222,7 @@ class DelimitedFiles:
         return self.file_system.open_input_stream(path, compression=self.codecs[path])
 
 
-_FACTORY = {"null": "null", "int64": "int64", "double": "float64", "string": "string", "binary": "binary"}
+_FACTORY = {"null": "null", "int64": "int64", "double": "float64", "string": "string"}
 
 
 def _text_type(arrow_type: pa.DataType) -> pa.DataType:

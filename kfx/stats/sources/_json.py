@@ -84,9 +84,10 @@ class JsonFiles:
         self.bad_rows.begin(path)
         for parsed in in_parallel(JsonParser(schema, all_bad_rows=skips), self._blocks(path)):
             for number, why in parsed.bad:
+                what = f"cannot be read as JSON lines: {why}"
                 if not skips:
-                    raise UsageError(f"Row {rows + number} of {path} cannot be read as JSON lines: {why}")
-                self.bad_rows.add(path, rows + number, why)
+                    raise UsageError(f"Row {rows + number} of {path} {what}")
+                self.bad_rows.add(path, rows + number, what)
             rows += parsed.rows
             yield from parsed.tables
 

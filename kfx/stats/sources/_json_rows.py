@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kfx.stats.sources._blocks import Block, ParsedRows
+from kfx.stats.sources._utf8 import NOT_UTF8, is_utf8
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,9 +38,11 @@ class JsonParser:
         import pyarrow as pa
 
         try:
-            return ParsedRows((self._table([block.rows]),), ())
+            if is_utf8(block.rows):  # Arrow does not look
+                return ParsedRows((self._table([block.rows]),), ())
         except pa.ArrowInvalid:
-            return self._sorted_out([line for line in bytes(block.rows).split(b"\n") if line.strip()])
+            pass
+        return self._sorted_out([line for line in bytes(block.rows).split(b"\n") if line.strip()])
 
     def _sorted_out(self, lines: list[bytes]) -> ParsedRows:
         """Finds the lines of a block that cannot be read, and reads the others; or finds the first one alone."""
@@ -84,8 +87,10 @@ class JsonParser:
 
 def _flaw(line: bytes) -> str:
     """Returns why a line cannot be read, as far as is certain without Arrow, which takes a while for each; else ""."""
+    if not is_utf8(line):
+        return NOT_UTF8
     try:
-        read = json.loads(line.decode(errors="surrogateescape"), strict=False)
+        read = json.loads(line.decode(), strict=False)
     except json.JSONDecodeError as error:
         # Arrow reads several objects in a line, and another spelling of infinity.
         return "" if error.msg == "Extra data" or b"Inf" in line else f"{error.msg} at character {error.pos + 1}"
