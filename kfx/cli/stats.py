@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kfx.cli._load import load
 from kfx.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,8 +25,9 @@ if TYPE_CHECKING:
               help="Folder for stats.tfrecord, stats.pb, report.html and metrics.json. Default: stats, "
                    "or none with --format.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["text", "json"]), help="Print the statistics themselves.")
-@click.option("--compare", "others", multiple=True, metavar="[NAME=]STATISTICS",
-              help="Folder or file of other statistics, shown beside these in the report; repeatable.")  # fmt: skip
+@click.option("--compare", "others", multiple=True, metavar="[NAME=]OTHER",
+              help="Other statistics, their folder or file, or a table, shown beside these in the report; "
+                   "repeatable.")  # fmt: skip
 @click.option("--engine", default="arrow", show_default=True, help="What computes: a module of kfx.stats.engines.")
 @click.option("--beam-runner", default="DirectRunner", show_default=True, metavar="RUNNER",
               help="Where engine tfdv runs: DirectRunner, DataflowRunner, FlinkRunner, SparkRunner, PortableRunner or "
@@ -152,7 +152,9 @@ def stats(
 
 
 def _compared(others: tuple[str, ...]) -> dict[str, DatasetFeatureStatisticsList]:
-    """Reads the statistics to compare with, each under its name or its folder's."""
+    """Reads the statistics to compare with (or computes a table's), each under its name or its folder's."""
+    from kfx.stats.schema.files import statistics_of
+
     compared = {}
     for other in others:
         name, equals, path = other.partition("=")
@@ -160,7 +162,7 @@ def _compared(others: tuple[str, ...]) -> dict[str, DatasetFeatureStatisticsList
             name, path = Path(other).stem if Path(other).is_file() else Path(other).name, other
         if name in compared:
             raise UsageError(f"Two statistics to compare with are named {name!r}; write NAME=STATISTICS.")
-        compared[name] = load(path)
+        compared[name] = statistics_of(path)
     return compared
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,11 +84,19 @@ def parse(content: bytes, name: str) -> statistics_pb2.DatasetFeatureStatisticsL
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
     try:
-        if not name.endswith(".pb"):
-            (content,) = tfrecord.records(content)
-        return statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
-    except (ValueError, DecodeError) as error:
-        raise UsageError(f"{name!r} holds no statistics that can be read: {error}") from error
+        message = content if name.endswith(".pb") else _only(tfrecord.records(content))
+        return statistics_pb2.DatasetFeatureStatisticsList.FromString(message)
+    except DecodeError as error:
+        raise UsageError(f"{name!r} is damaged or cut short, or holds something else than statistics.") from error
+    except ValueError as error:
+        table = "" if name.endswith(".tfrecord") else f". If it is a table: kfx stats {shlex.quote(name)} -o DIR"
+        raise UsageError(f"{name!r} holds no statistics that can be read: {error}{table}.") from error
+
+
+def _only(records: list[bytes]) -> bytes:
+    if len(records) != 1:
+        raise ValueError(f"it holds {len(records)} records, and statistics are one")
+    return records[0]
 
 
 def with_others(

@@ -226,7 +226,7 @@ def test_command_tells_what_it_skips(table: Path, tmp_path: Path) -> None:
     arguments = ["-o", str(tmp_path / "out"), "--on-bad-rows", "skip", "--delimiter", ";", "--output", "json"]
     done = CliRunner().invoke(command, [str(table), *arguments])
     assert done.exit_code == 0, done.output
-    place = f"row 3 of {table}: is ragged: Expected 2 columns, got 1"
+    place = f"row 3 of {table} is ragged: Expected 2 columns, got 1"
     assert done.stderr.splitlines() == ["1 bad row was skipped; every figure is of the others:", place]
     metrics = json.loads(done.stdout)["metrics"]
     assert (metrics["num_examples"], metrics["num_bad_rows"]) == (2, 1)
@@ -374,7 +374,7 @@ def test_statistics_load_from_folder_and_files(table: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("name", "content", "says"),
-    [("x.tfrecord", b"no record at all", "no TFRecord"), ("x.pb", b"\xff\xff", "no statistics that can be read")],
+    [("x.tfrecord", b"no record at all", "no TFRecord"), ("x.pb", b"\xff\xff", "damaged or cut short")],
 )
 def test_damaged_statistics_are_named(tmp_path: Path, name: str, content: bytes, says: str) -> None:
     """A file that holds no statistics, or half of them, is an error with its name."""
@@ -383,6 +383,19 @@ def test_damaged_statistics_are_named(tmp_path: Path, name: str, content: bytes,
         artifact.load(tmp_path / name)
     with pytest.raises(UsageError, match="no statistics at"):
         artifact.load(tmp_path / "nothing")
+
+
+def test_statistics_that_are_a_table_are_told(table: Path, tmp_path: Path) -> None:
+    """A table where statistics are wanted gets the command that makes them; half a message is damage."""
+    with pytest.raises(UsageError, match=rf"If it is a table: kfx stats {table} -o DIR\.$"):
+        artifact.load(table)
+    half = artifact.write(generate(str(table)), tmp_path / "out", "table")["stats.pb"]
+    half.write_bytes(half.read_bytes()[:-7])
+    with pytest.raises(UsageError, match=r"stats\.pb' is damaged or cut short"):
+        artifact.load(half)
+    (tmp_path / "empty.tfrecord").touch()
+    with pytest.raises(UsageError, match="it holds 0 records, and statistics are one"):
+        artifact.load(tmp_path / "empty.tfrecord")
 
 
 @pytest.mark.parametrize("cut", [5, 30, -1])
@@ -404,6 +417,16 @@ def test_command_compares_in_the_report(table: Path, tmp_path: Path) -> None:
     assert [dataset.num_examples for dataset in read(tmp_path / "new").datasets] == [4]
     page = (tmp_path / "new" / "report.html").read_text()
     assert re.findall(r'"name":"([^"]*)","rows":(\d+)', page) == [("this", "4"), ("last week", "3")]
+
+
+def test_command_compares_with_a_table(table: Path, tmp_path: Path) -> None:
+    """A table to compare with is described on the way; a path with nothing is named."""
+    (tmp_path / "other.csv").write_text(TABLE + "9,z,\n")
+    done = CliRunner().invoke(command, [str(table), "--format", "text", "--compare", str(tmp_path / "other.csv")])
+    assert done.exit_code == 0, done.output
+    assert "other: 4 rows" in done.stdout
+    nothing = CliRunner().invoke(command, [str(table), "--compare", "nope"])
+    assert str(nothing.exception) == "There is no file or folder 'nope'."
 
 
 def test_command_prints_text_and_json(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

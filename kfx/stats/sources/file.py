@@ -30,7 +30,7 @@ def _matches(path: str) -> list[str]:
     if at.exists():
         return [str(at)]
     if not glob.has_magic(path):
-        raise UsageError(f"There is no file {path!r}.")
+        raise UsageError(f"There is no file or folder {path!r}.")
     # Path.glob takes no absolute pattern.
     found = sorted(name for name in glob.glob(str(at), recursive=True) if Path(name).is_file())  # noqa: PTH207
     if not found:
@@ -42,5 +42,5 @@ def _shards(folder: Path) -> list[str]:
     # Spark and others leave _SUCCESS, _metadata and .crc files beside the data.
     found = [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith((".", "_"))]
     if not found:
-        raise UsageError(f"The folder {str(folder)!r} holds no data file.")
+        raise UsageError(f"The folder {str(folder)!r} holds no file of a table, nor of statistics.")
     return [str(p) for p in found]
