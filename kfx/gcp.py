@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import kfx
-from kfx.errors import KfxError, MissingExtraError, PermanentError, TransientError, UsageError
+from kfx.errors import KfxError, MissingExtraError, PermanentError, TransientError, UsageError, why_unreachable
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 LOGIN = "gcloud auth application-default login"
@@ -127,7 +127,7 @@ class Api:
         except (exceptions.RefreshError, exceptions.InvalidOperation) as error:
             raise PermanentError(f"Google refused the credentials: {error}. Sign in again: {LOGIN}") from error
         except (requests.ConnectionError, requests.Timeout, exceptions.TransportError) as error:
-            raise TransientError(f"{self.base} cannot be reached: {error}") from error
+            raise TransientError(f"{self.base} cannot be reached ({why_unreachable(error)}).") from error
         if answer.status_code >= 300:
             raise _refused(method, url, answer.status_code, answer.headers, answer.text)
         parsed: dict[str, Any] = answer.json() if answer.content else {}

@@ -74,9 +74,9 @@ def pinned(compiled: Pipeline, values: Mapping[str, Any], *, emulated: bool = Fa
         return _with_defaults(found, {name: _looked_up(name, found) for name in _own_images(found, values)})
     except TransientError as error:
         if emulated:
-            click.echo(f"Note: {error} Images are submitted by tag.", err=True)
+            click.echo(f"Note: {error} Images go by tag.", err=True)
             return compiled
-        raise TransientError(f"{error} Without it there is no digest; --no-pin submits the tag as it is.") from error
+        raise TransientError(f"{error} Without it there is no digest; --no-pin leaves the tag as it is.") from error
 
 
 def built(compiled: Pipeline, values: Mapping[str, Any]) -> Pipeline:

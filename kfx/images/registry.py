@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import kfx
-from kfx.errors import PermanentError, TransientError
+from kfx.errors import PermanentError, TransientError, why_unreachable
 from kfx.images.reference import Reference
 
 _TIMEOUT_S = 30
@@ -80,7 +80,9 @@ def _head(url: str, headers: Mapping[str, str]) -> tuple[int, Message]:
     except urllib.error.HTTPError as error:
         return error.code, error.headers
     except OSError as error:
-        raise TransientError(f"{urllib.parse.urlsplit(url).netloc} cannot be reached: {error}") from error
+        raise TransientError(
+            f"{urllib.parse.urlsplit(url).netloc} cannot be reached ({why_unreachable(error)})."
+        ) from error
 
 
 def _authorization(name: Reference, challenge: str) -> str:
@@ -110,7 +112,9 @@ def _authorization(name: Reference, challenge: str) -> str:
     except urllib.error.HTTPError as error:
         raise PermanentError(f"{name.registry} gives no access to {name} ({error.code}).{_hint(name, 401)}") from error
     except (OSError, ValueError) as error:
-        raise TransientError(f"The token server of {name.registry} gives no answer: {error}") from error
+        raise TransientError(
+            f"The token server of {name.registry} gives no answer ({why_unreachable(error)})."
+        ) from error
     return f"Bearer {document.get('token') or document.get('access_token')}"
 
 

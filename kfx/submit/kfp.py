@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from kfx.errors import PermanentError, TransientError, UsageError
+from kfx.errors import PermanentError, TransientError, UsageError, why_unreachable
 from kfx.secret import Secret
 from kfx.submit.schedule import Schedule
 
@@ -229,7 +229,7 @@ def _errors(host: str) -> Iterator[None]:
             message += " Give --token, --cookies or --iap-client-id of an account that may create runs."
         raise (TransientError if error.status in (429, 502, 503, 504) else PermanentError)(message) from error
     except (urllib3.exceptions.HTTPError, TimeoutError) as error:
-        raise TransientError(f"{where} cannot be reached: {error}") from error
+        raise TransientError(f"{where} cannot be reached ({why_unreachable(error)}).") from error
 
 
 def _message(error: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kfx.errors import PermanentError, TransientError, UsageError
+from kfx.errors import PermanentError, TransientError, UsageError, why_unreachable
 from kfx.gcp import LOGIN
 from kfx.secret import Secret
 
@@ -61,7 +61,7 @@ def upload(host: str, text: str, tags: Sequence[str] = (), token: Secret | None 
         kind = TransientError if status in _TRANSIENT else PermanentError
         raise kind(f"{host} answers {status}: {error.response.text[:300]}") from error
     except requests.RequestException as error:
-        raise TransientError(f"{host} cannot be reached: {error}") from error
+        raise TransientError(f"{host} cannot be reached ({why_unreachable(error)}).") from error
     except ValueError as error:
         raise UsageError(f"{host} cannot take the pipeline: {error}") from error
     return Uploaded(package, version, f"{host.rstrip('/')}/{package}/{version}")

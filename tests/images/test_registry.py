@@ -193,7 +193,7 @@ def test_what_is_no_registry_is_told(double: Registry) -> None:
 
 def test_an_absent_registry_is_transient() -> None:
     """Nothing listens on port 1."""
-    with pytest.raises(TransientError, match=r"127\.0\.0\.1:1 cannot be reached"):
+    with pytest.raises(TransientError, match=r"127\.0\.0\.1:1 cannot be reached \(Connection refused\)\.$"):
         digest_of(parse("127.0.0.1:1/r/kfx:1"))
 
 

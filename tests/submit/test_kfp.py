@@ -222,5 +222,5 @@ def test_the_token_is_a_reference_and_never_shown(server: KfpDouble, monkeypatch
 @pytest.mark.usefixtures("project")
 def test_a_server_out_of_reach_is_said() -> None:
     """One sentence in place of urllib3's chain."""
-    with pytest.raises(TransientError, match=r"http://127\.0\.0\.1:9 cannot be reached"):
+    with pytest.raises(TransientError, match=r"http://127\.0\.0\.1:9 cannot be reached \(Connection refused\)\.$"):
         submit("--name=x", "--host=http://127.0.0.1:9")

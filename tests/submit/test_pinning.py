@@ -211,7 +211,10 @@ def test_a_registry_out_of_reach_is_noted_for_an_emulator_and_refused_otherwise(
     done = submit("--image=reg.invalid/team/kfx:1.0")
     assert "reg.invalid cannot be reached" in done.stderr
     assert images(google)["exec-train-test-split"] == "reg.invalid/team/kfx:1.0"
-    with pytest.raises(TransientError, match="--no-pin submits the tag"):
+    with pytest.raises(
+        TransientError,
+        match=r"reg\.invalid cannot be reached \([^()]+\)\. Without it there is no digest; --no-pin leaves the tag",
+    ):
         submit("--image=reg.invalid/team/kfx:1.0", "--api-endpoint=https://vertex.invalid")
 
 

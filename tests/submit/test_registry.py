@@ -94,7 +94,7 @@ def test_a_registry_that_cannot_be_used_is_said() -> None:
     """No URL, nobody there, no pipeline named."""
     with pytest.raises(UsageError, match="must be https://REGION-kfp"):
         push("nightly.py", "--registry=europe-west4-kfp.pkg.dev/p/r")
-    with pytest.raises(TransientError, match="cannot be reached"):
+    with pytest.raises(TransientError, match=r" cannot be reached \(Connection refused\)\.$"):
         push("nightly.py", "--registry=http://127.0.0.1:9/p/r", "--token=env:REGISTRY_TOKEN")
     with pytest.raises(UsageError, match="Name the pipeline"):
         push("--registry=http://127.0.0.1:9/p/r")

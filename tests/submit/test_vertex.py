@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from google_double import PROJECT_NUMBER, RUNNING, SUCCEEDED, GoogleDouble, RefusalError
 
-from kfx.errors import PermanentError, TransientError, UsageError
+from kfx.errors import PermanentError, TransientError, UsageError, why_unreachable
 from kfx.gcp import Api, is_loopback
 from kfx.submit import experiment, vertex
 from kfx.submit.job import Job
@@ -194,3 +194,15 @@ def test_no_credentials_say_how_to_sign_in(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
     with pytest.raises(PermanentError, match="gcloud auth application-default login"):
         Api("https://europe-west4-aiplatform.googleapis.com").get("/v1/projects/p")
+
+
+def test_a_server_out_of_reach_is_told_in_the_systems_words() -> None:
+    """Not as the dump of the HTTP library's exceptions."""
+    for address, why in (("http://127.0.0.1:9", "Connection refused"), ("http://localhost:9", "Connection refused")):
+        with pytest.raises(TransientError) as error:
+            Api(address, pause_s=0).get("/v1/x")
+        assert str(error.value) == f"{address} cannot be reached ({why})."
+    wrapped = RuntimeError("dump")
+    wrapped.__cause__ = TimeoutError()
+    assert why_unreachable(wrapped) == "no answer in time"
+    assert why_unreachable(RuntimeError("dump")) == "RuntimeError"
