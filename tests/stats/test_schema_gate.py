@@ -82,7 +82,17 @@ def test_with_the_data_before_a_line_says_from_what_to_what() -> None:
     )
     said = [finding.text for finding in findings(compare(now, before), now, before)]
     assert said[:2] == ["null rate of x 0.1 % -> 12 %", "type of t INT -> FLOAT"]
-    assert said[2].startswith("distribution of m moved: mean 5000 -> 1.4e+04, deviation 2887 -> 2887 (Jensen-Shannon")
+    assert said[2].startswith("distribution of m moved: mean 5,000 -> 14,000, deviation 2,887 -> 2,887 (Jensen-Shannon")
+
+
+def test_means_that_are_near_keep_their_decimals_and_an_empty_side_is_told_once() -> None:
+    """13 and 14.95 are not 13 and 15; that there were no rows is not said in two ways."""
+    before = described({"m": [12.99, 13.0, 13.01] * 1000})
+    now = described({"m": [14.94, 14.95, 14.96] * 1000})
+    (said,) = findings(compare(now, before), now, before)
+    assert said.text.startswith("distribution of m moved: mean 13.00 -> 14.95, deviation 0.008165 -> 0.008165 (")
+    none = described({"m": pa.array([], pa.float64())})
+    assert "rows 0 -> 3,000" in [finding.text for finding in findings(compare(now, none), now, none)]
 
 
 def test_errors_come_first_and_a_long_table_is_cut_with_a_count() -> None:

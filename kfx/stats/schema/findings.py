@@ -116,8 +116,10 @@ def _lines(
         words = _WORDS.get(kind)
         own = (reason.description or reason.short_description).strip().rstrip(".")
         text = words(about, schema) if words else ""
-        if not text:
-            text = f"rows {rows}: {own}" if rows else f"{about.name}: {own}"
+        if not text and rows:
+            empty = "which has 0" in reason.short_description  # its words would tell the numbers again
+            text = f"rows {rows}" if empty else f"rows {rows}: {own}"
+        text = text or f"{about.name}: {own}"
         lines.append(Finding(about.name, kind, overrides.get(kind, worst), text))
     return lines
 
@@ -221,8 +223,13 @@ def _distribution(about: _About, _schema: _Schema) -> str:
     if len(figures) < 2:
         return f"distribution of {about.name} moved ({distance})"
     before, now = figures
-    moved = f"mean {before.mean:.4g} -> {now.mean:.4g}, deviation {before.std_dev:.4g} -> {now.std_dev:.4g}"
+    moved = f"mean {_figures(before.mean, now.mean)}, deviation {_figures(before.std_dev, now.std_dev)}"
     return f"distribution of {about.name} moved: {moved} ({distance})"
+
+
+def _figures(before: float, now: float) -> str:
+    """Writes two figures with four significant digits, or whole: "13.00 -> 14.95", "5,000 -> 14,000"."""
+    return " -> ".join(f"{figure:,.0f}" if 1000 <= abs(figure) < 1e9 else f"{figure:#.4g}" for figure in (before, now))
 
 
 def _counts(about: _About, _schema: _Schema) -> str:
