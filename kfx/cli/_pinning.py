@@ -97,11 +97,11 @@ def built(compiled: Pipeline, values: Mapping[str, Any]) -> Pipeline:
         PermanentError: A build or a push failed.
     """
     from kfx.images import pin
-    from kfx.images.build import Request, has_stage
+    from kfx.images.build import Request, stages
 
     requests = {"full": Request(), "slim": Request(target="slim")}
     wanted = pin.targets(compiled.spec)
-    if "slim" in wanted and not has_stage(requests["slim"], "slim"):
+    if "slim" in wanted and "slim" not in stages(requests["slim"]):
         wanted = {"full"}
     made = {target: _build(requests[target]).pinned for target in sorted(wanted)}
     compiled = compiled.changed(pin.with_image(compiled.spec, made.get("full", ""), made.get("slim", "")))
@@ -122,7 +122,7 @@ def _build(request: Request) -> Pushed:
     from kfx.images.engine import find_engine
 
     engine = find_engine()
-    image = build(request, engine, lambda line: click.echo(line, err=True))
+    image = build(request, engine, lambda line: click.echo(line, err=True), to_push=True)
     pushed, sent = push(image, engine, lambda line: click.echo(line, err=True))
     click.echo(f"{image.name} {image.how}, {'pushed' if sent else 'already pushed'}: {pushed.digest}", err=True)
     return pushed

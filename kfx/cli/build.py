@@ -49,9 +49,12 @@ def build(
 
     request = images.Request(folder=folder, build_args=split_args(build_args), **choices)
     on_google = engine == "cloud-build"
-    program: Builder = find_cloud_build(project or "", region or "") if on_google else find_engine(engine)
-    built = images.build(request, program, lambda line: click.echo(line, err=True))
-    if then_push or on_google:
+    pushes = then_push or on_google
+    program: Builder = (
+        find_cloud_build(images.name_of(request), project or "", region or "") if on_google else find_engine(engine)
+    )
+    built = images.build(request, program, lambda line: click.echo(line, err=True), to_push=pushes)
+    if pushes:
         push_and_tell(built, program, output)
     else:
         tell_built(built, output)

@@ -146,6 +146,18 @@ def resolve(reference: str) -> Pipeline:
     raise UsageError(f"There is no pipeline {target!r}. {hint} Your own: module:function, file.py or file.yaml.")
 
 
+def beginning(reference: str) -> str:
+    """Returns the line that says what happens to PIPELINE now; empty for a file that is not there.
+
+    Args:
+        reference: As `resolve` takes it.
+    """
+    path = Path(reference.partition(":")[0])
+    if path.suffix in {".py", *_COMPILED} and not path.is_file():
+        return ""
+    return f"{'Reading' if path.suffix in _COMPILED else 'Compiling'} {reference}"
+
+
 def compile_component(component: Any, origin: str) -> Pipeline:
     """Compiles a pipeline with kfp's compiler.
 
@@ -176,10 +188,14 @@ def read(path: Path) -> Pipeline:
     Raises:
         UsageError: The file is absent, or not a compiled KFP 2 pipeline.
     """
+    if not path.is_file():
+        raise UsageError(f"There is no file {path}. Make one with: kfx compile PIPELINE -o {path}")
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not text: a compiled pipeline is YAML in UTF-8.") from error
     return from_text(text, str(path))
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
+_TARGETS = ("full", "slim", "dataflow", "trainer")
+
 
 @click.command("push")
 @click.argument("name", default="")
-@click.option("--target", default="full", show_default=True, help="full or slim: whose digest is recorded.")
+@click.option(
+    "--target", default="full", show_default=True, help="Whose digest is recorded: full, slim, another."
+)
 @click.option("--engine", default="", help="docker, podman or buildah. Default: the first that answers.")
 @click.option(
     "--registry", metavar="URL", help="Push the pipeline NAME there: https://REGION-kfp.pkg.dev/PROJECT/REPO."
@@ -40,15 +45,38 @@ def push(
     from kfx.cli._images import push_and_tell
     from kfx.errors import UsageError
     from kfx.images.build import Built
+    from kfx.images.check import check_push
     from kfx.images.engine import find_engine
     from kfx.images.record import default_name
     from kfx.images.reference import parse
 
-    program = find_engine(engine)
+    how_to_build = _how_to_build(target)
     image = parse(name or default_name(target))
+    check_push(image)
+    program = find_engine(engine)
     if not program.has(image):
-        raise UsageError(f"{image} is not on this machine. Build it: kfx build --target {target} --tag {image}")
+        raise UsageError(f"{image} is not on this machine. Build it{how_to_build} --tag {image}")
     push_and_tell(Built(image, image, "on this machine", target), program, output)
+
+
+def _how_to_build(target: str) -> str:
+    """Returns the words of a message that say how a target is built.
+
+    Raises:
+        UsageError: Neither kfx nor the Dockerfile here has such a target.
+    """
+    from kfx.errors import UsageError
+    from kfx.images.build import Request, stages
+
+    here = stages(Request()) if Path("Dockerfile").is_file() else []
+    if target not in (*_TARGETS, *here):
+        known = ", ".join(dict.fromkeys([*_TARGETS, *here]))
+        raise UsageError(f"There is no target {target!r}. There are: {known}.")
+    if target in here:
+        return f": kfx build --target {target}"
+    if target == "full":
+        return ": kfx build"
+    return f" in a clone of kfx: kfx build {'trainer ' if target == 'trainer' else ''}--target {target}"
 
 
 def _push_pipeline(name: str, registry: str, tags: tuple[str, ...], token: str | None, pin: bool, output: str) -> None:

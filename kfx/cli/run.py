@@ -66,8 +66,11 @@ def run(
     Exits with 0 when the run succeeded, 1 when it failed or was stopped with Ctrl-C (exit tasks still run; a second
     Ctrl-C stops them too), 2 when an input is wrong; then nothing ran.
     """
+    from kfx.cli.pipeline import beginning
+
     # The first sign of life comes before kfp is imported (a second and more).
-    click.echo(f"Compiling {pipeline}", err=True)
+    if line := beginning(pipeline):
+        click.echo(line, err=True)
     from kfx.cli._display import RunDisplay
     from kfx.cli.parameters import check, parse
     from kfx.cli.pipeline import resolve

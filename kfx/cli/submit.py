@@ -45,7 +45,10 @@ def submit(ctx: click.Context, /, pipeline: str, **options: Any) -> None:
         raise UsageError(f"PIPELINE goes before its parameters: kfx submit PIPELINE {pipeline} ...")
     own = tuple(name for param in ctx.command.params for name in param.opts if name.startswith("--"))
     given = Given(**options, flags=tuple(ctx.args), own_flags=own)
-    click.echo(f"Compiling {pipeline}", err=True)
+    from kfx.cli.pipeline import beginning
+
+    if line := beginning(pipeline):
+        click.echo(line, err=True)
     when = _when(given)
     if given.to == "kfp":
         from kfx.cli._submit_kfp import submit_to_kfp

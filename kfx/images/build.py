@@ -17,7 +17,8 @@ from typing import Literal
 
 import kfx
 from kfx.errors import KfxError, PermanentError, UsageError
-from kfx.images.content import content_hash, left_out
+from kfx.images.check import arguments, check_arguments, check_platform, check_push
+from kfx.images.content import any_goes_in, content_hash, left_out
 from kfx.images.engine import Build, Builder, Report
 from kfx.images.record import Pushed, default_name, record
 from kfx.images.reference import Reference, parse
@@ -87,22 +88,37 @@ class Built:
     """Size on this machine, uncompressed; None where it is not known."""
 
 
-def build(request: Request, engine: Builder, report: Report) -> Built:
+def name_of(request: Request) -> Reference:
+    """Returns the name an image gets.
+
+    Raises:
+        UsageError: The folder has no Dockerfile, the Dockerfile no such target, or the name is none.
+    """
+    return parse(request.tag or default_name(_stage(request, _read(request)) or "full"))
+
+
+def build(request: Request, engine: Builder, report: Report, *, to_push: bool = False) -> Built:
     """Builds an image unless one of the same content is on this machine or in its registry.
 
     Args:
         request: What to build.
         engine: What builds it.
         report: Takes the engine's output line by line.
+        to_push: Refuse what `push` would refuse afterwards, before anything is built.
 
     Raises:
-        UsageError: The folder has no Dockerfile, the Dockerfile no such target, or the name is none.
+        UsageError: The folder has no Dockerfile, the Dockerfile no such target or ARG, the platform is unknown, or
+            the name is none, or none to push under.
         PermanentError: The build failed.
     """
     text = _read(request)
     stage = _stage(request, text)
     target = stage or "full"
-    name = parse(request.tag or default_name(target))
+    check_platform(request.platform)
+    check_arguments(request.build_args, text, request.file)
+    name = name_of(request)
+    if to_push:
+        check_push(name)
     choices = {"platform": request.platform, **request.build_args}
     files = content_hash(request.folder, request.file, choices)
     hashed = content_hash(request.folder, request.file, {"target": stage, **choices})
@@ -144,14 +160,11 @@ def push(built: Built, engine: Builder, report: Report) -> tuple[Pushed, bool]:
         The image in the registry, and whether anything was sent.
 
     Raises:
-        UsageError: The name has no registry.
+        UsageError: The name has no registry, or the record of pushes cannot be read.
         PermanentError: The push failed, or the registry does not hold the image afterwards.
         TransientError: The registry cannot be reached.
     """
-    if built.name.is_on_this_machine:
-        raise UsageError(
-            f"{built.name} has no registry to push to. Name one: --tag REGION-docker.pkg.dev/PROJECT/REPOSITORY/kfx:TAG"
-        )
+    check_push(built.name)
     # The content's name says whether the registry has this image. `kfx push` does not know it and always pushes.
     known = digest_of(built.content) if built.content != built.name else None
     sent = known is None or digest_of(built.name) != known
@@ -195,13 +208,13 @@ def _stages(dockerfile: str) -> list[str]:
     return [str(name) for name in found]
 
 
-def has_stage(request: Request, name: str) -> bool:
-    """Whether the Dockerfile has a stage of that name.
+def stages(request: Request) -> list[str]:
+    """Returns the names of the Dockerfile's stages, in their order.
 
     Raises:
         UsageError: There is no Dockerfile.
     """
-    return name in _stages(_read(request))
+    return list(filter(None, _stages(_read(request))))
 
 
 def _stage(request: Request, dockerfile: str) -> str:
@@ -220,14 +233,27 @@ def _described(request: Request, dockerfile: str) -> dict[str, str]:
     """Returns the labels' values that the Dockerfile asks for; an ARG it does not have would only draw a warning."""
     values = {
         "VERSION": kfx.__version__,
-        "REVISION": _git(request.folder, "rev-parse", "HEAD"),
+        "REVISION": _revision(request),
         "SOURCE": _git(request.folder, "config", "--get", "remote.origin.url"),
     }
-    asked = set(re.findall(r"^\s*ARG\s+(\w+)", dockerfile, re.MULTILINE))
+    asked = arguments(dockerfile)
     described = {name: values[name] for name in _LABEL_ARGS if name in asked and values[name]}
     if "SOURCE_DATE_EPOCH" in asked and (epoch := os.environ.get("SOURCE_DATE_EPOCH")):
         described["SOURCE_DATE_EPOCH"] = epoch
     return described
+
+
+def _revision(request: Request) -> str:
+    """The commit of the folder, with `-dirty` after it when the image holds what is not in it."""
+    head = _git(request.folder, "rev-parse", "HEAD")
+    if not head:
+        return ""
+    changed = _git(request.folder, "diff", "--name-only", "--relative", "-z", "HEAD")
+    added = _git(request.folder, "ls-files", "--others", "--exclude-standard", "-z")
+    names = {name for name in f"{changed}\0{added}".split("\0") if name}
+    # The Dockerfile counts wherever it lies, also when `.dockerignore` keeps it from the image.
+    is_dirty = any_goes_in(request.folder, names) or os.path.relpath(request.file, request.folder) in names
+    return f"{head}-dirty" if is_dirty else head
 
 
 def _git(folder: Path, *arguments: str) -> str:

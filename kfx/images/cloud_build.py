@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,12 +106,27 @@ def configuration(build: Build) -> dict[str, Any]:
     }
 
 
-def find_cloud_build(project: str = "", region: str = "") -> CloudBuild:
-    """Returns Cloud Build, if gcloud is there.
+def find_cloud_build(image: Reference, project: str = "", region: str = "") -> CloudBuild:
+    """Returns Cloud Build, if it can build an image from here.
+
+    Args:
+        image: The name the image gets.
+        project: Project that builds and pays; empty for gcloud's own.
+        region: Region of the build; empty for the global pool.
 
     Raises:
-        UsageError: gcloud is not installed.
+        UsageError: Cloud Build cannot push there, gcloud is not installed, or it knows no project.
     """
+    if image.is_loopback:
+        raise UsageError(
+            f"{image} is a name on this machine, which Cloud Build cannot push to. Name an image in a registry: "
+            "--tag REGION-docker.pkg.dev/PROJECT/REPOSITORY/kfx:TAG"
+        )
     if not shutil.which(PROGRAM):
         raise UsageError("Cloud Build is driven by gcloud, which is not installed: cloud.google.com/sdk/docs/install")
+    if not project:
+        asked = [PROGRAM, "config", "get-value", "project", "--quiet"]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)
+        if done.stdout.strip() in ("", "(unset)"):
+            raise UsageError("Cloud Build needs a project. Name it: --project PROJECT, or project in kfx.toml.")
     return CloudBuild(project=project, region=region)

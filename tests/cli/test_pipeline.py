@@ -117,7 +117,7 @@ def test_several_pipelines_in_a_file_are_named(folder: Path) -> None:
     [
         ("sklearn_trian", "There is no pipeline 'sklearn_trian'."),
         ("absent.py", "There is no file absent.py."),
-        ("absent.yaml", "absent.yaml cannot be read"),
+        ("absent.yaml", "There is no file absent.yaml. Make one with: kfx compile PIPELINE -o absent.yaml"),
         ("absent_module:hello", "There is no module 'absent_module' here"),
         ("one_greeting.py:helo", "'helo' is no pipeline or component of"),
         ("two_greetings.py:needs", "'needs' is no pipeline"),
@@ -142,6 +142,23 @@ def test_a_file_that_is_no_pipeline_is_refused(folder: Path, text: str, message:
     """YAML of another kind is told apart before anything is sent."""
     (folder / "x.yaml").write_text(text, encoding="utf-8")
     assert message in refused("x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("reference", "line"),
+    [
+        ("absent.py:hello", ""),
+        ("absent.yaml", ""),
+        ("one.yaml", "Reading one.yaml"),
+        ("one_greeting.py", "Compiling one_greeting.py"),
+        ("sklearn_train", "Compiling sklearn_train"),
+        ("module.of.mine:hello", "Compiling module.of.mine:hello"),
+    ],
+)
+def test_what_happens_to_a_pipeline_is_said_as_it_is(folder: Path, reference: str, line: str) -> None:
+    """A compiled file is not compiled, and an absent one neither."""
+    (folder / "one.yaml").write_text(pipeline.resolve("one_greeting.py").yaml, encoding="utf-8")
+    assert pipeline.beginning(reference) == line
 
 
 def test_an_error_in_the_users_file_has_its_line(folder: Path) -> None:

@@ -111,4 +111,27 @@ def test_what_cloud_build_cannot_do_is_said_before_it_starts(tmp_path: Path, mon
         CloudBuild().build(secret, print)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError, match="gcloud, which is not installed"):
-        find_cloud_build()
+        find_cloud_build(parse("host.example/kfx:1"))
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1:5000/kfx:1", "localhost:5000/kfx:1", "localhost/kfx:1"])
+def test_a_name_on_this_machine_is_refused_before_gcloud(name: str) -> None:
+    """Google cannot reach this machine's registry, with or without a port."""
+    with pytest.raises(UsageError, match=f"{name} is a name on this machine, which Cloud Build cannot push to"):
+        find_cloud_build(parse(name))
+
+
+def test_a_project_is_needed_before_anything_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the command line, else gcloud's own; one that was never set is an empty line."""
+    gcloud = tmp_path / "gcloud"
+    gcloud.write_text('#!/bin/sh\n[ "$*" = "config get-value project --quiet" ] && echo "$CLOUDSDK_CORE_PROJECT"\n')
+    gcloud.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.delenv("CLOUDSDK_CORE_PROJECT", raising=False)
+    image = parse("host.example/kfx:1")
+
+    with pytest.raises(UsageError, match=r"Cloud Build needs a project\. Name it: --project"):
+        find_cloud_build(image)
+    assert find_cloud_build(image, "given").project == "given"
+    monkeypatch.setenv("CLOUDSDK_CORE_PROJECT", "gclouds-own")
+    assert find_cloud_build(image).project == ""
