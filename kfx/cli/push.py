@@ -13,9 +13,7 @@ _TARGETS = ("full", "slim", "dataflow", "trainer")
 
 @click.command("push")
 @click.argument("name", default="")
-@click.option(
-    "--target", default="full", show_default=True, help="Whose digest is recorded: full, slim, another."
-)
+@click.option("--target", default="full", show_default=True, help="Whose digest is recorded: full, slim, another.")
 @click.option("--engine", default="", help="docker, podman or buildah. Default: the first that answers.")
 @click.option(
     "--registry", metavar="URL", help="Push the pipeline NAME there: https://REGION-kfp.pkg.dev/PROJECT/REPO."
