@@ -137,7 +137,7 @@ def test_an_empty_table_where_rows_are_needed(make_table: MakeTable, tmp_path: P
     from kfx.split import split_table
 
     uri = make_table([Field("i", "INT64")])
-    with pytest.raises(UsageError, match="0 rows are too few"):
+    with pytest.raises(UsageError, match="cannot be split: it has no rows"):
         split_table(uri, [str(tmp_path / name) for name in "abc"])
 
 
@@ -181,8 +181,12 @@ def test_a_query_tells_its_bytes_and_runs_once(
         ("bq-query:DROP TABLE data.nothing", "takes one SELECT|refused|does not exist"),
         ("bq-query:SELECT * FROM data.nothing", "does not exist|refused"),
         ("bq://proj.data.nothing", r"The table of 'bq://proj\.data\.nothing' does not exist"),
-        ("bq://proj.nothing.t", "does not exist"),
-        ("bq://elsewhere.data.t", "does not exist"),
+        ("bq://proj.data.nothing", "List the dataset's tables: bq ls proj:data$"),
+        ("bq://proj.nothing.t", r"The dataset 'nothing' of .* does not exist .*bq ls --project_id=proj$"),
+        (
+            "bq://elsewhere.data.t",
+            r"The project 'elsewhere' of .* does not exist, has no dataset.*gcloud projects list$",
+        ),
     ],
 )
 def test_what_is_not_there_is_said(bigquery: Any, uri: str, says: str) -> None:

@@ -20,6 +20,7 @@ _TABLE_READER = "roles/bigquery.dataViewer"
 _SESSION_READER = "roles/bigquery.readSessionUser"
 _JOB_USER = "roles/bigquery.jobUser"
 
+_PLACE = re.compile(r"Not found: (?:Table|Dataset) (\S+):(\w+)")
 _REQUEST = re.compile(r"^[A-Z]+ https?://\S+: ")  # the clients put the request before what the server said
 
 
@@ -144,13 +145,71 @@ def refusal(what: str, project: str, error: Exception) -> KfxError:
     return TransientError(f"BigQuery did not answer for {what}: {reason}. Try again later.")
 
 
+def find_table(uri: str, client: Any, reference: Any) -> Any:
+    """Returns the google.cloud.bigquery.Table of a TableReference.
+
+    Raises:
+        UsageError: There is no such project, dataset or table; the message tells which.
+        PermanentError: No permission, or no valid credentials.
+        TransientError: BigQuery does not answer.
+    """
+    from google.api_core.exceptions import NotFound
+
+    with refusals(repr(uri), client.project):
+        try:
+            return client.get_table(reference, retry=retry())
+        except NotFound as error:
+            said = _REQUEST.sub("", error.message)
+            if not said.lower().startswith("not found: table"):
+                raise
+            raise _absent(uri, client, reference, said) from error
+
+
+def _absent(uri: str, client: Any, reference: Any, said: str) -> UsageError:
+    """Tells a missing dataset from a missing table: the answer to the table's request may not say which."""
+    from google.api_core.exceptions import Forbidden, NotFound
+
+    place = f"{reference.project}:{reference.dataset_id}"
+    try:
+        client.get_dataset(f"{reference.project}.{reference.dataset_id}", retry=retry())
+    except NotFound as error:
+        if _REQUEST.sub("", error.message).lower().startswith(("not found: dataset", "not found: project")):
+            return _no_dataset(uri, client, reference, said)
+    except Forbidden:  # a table may be shared without its dataset
+        pass
+    return UsageError(f"The table of {uri!r} does not exist ({said}). List the dataset's tables: bq ls {place}")
+
+
+def _no_dataset(uri: str, client: Any, reference: Any, said: str) -> UsageError:
+    from google.api_core.exceptions import Forbidden, NotFound
+
+    project = reference.project
+    try:
+        others = list(client.list_datasets(project, max_results=1, retry=retry()))
+    except (NotFound, Forbidden):
+        others = []
+    if others:
+        return UsageError(
+            f"The dataset {reference.dataset_id!r} of {uri!r} does not exist ({said}). List the datasets: "
+            f"bq ls --project_id={project}"
+        )
+    return UsageError(
+        f"The project {project!r} of {uri!r} does not exist, has no dataset, or is not yours to see ({said}). "
+        "List yours: gcloud projects list"
+    )
+
+
 def _not_found(what: str, said: str) -> KfxError:
+    place = _PLACE.search(said)
+    project, dataset = (place[1], place[2]) if place else ("PROJECT", "DATASET")
     if "Not found: Project" in said:
         return UsageError(f"The project of {what} does not exist or is not yours to see ({said}). "
                           "Check it: gcloud projects list")  # fmt: skip
     if "Not found: Dataset" in said:
-        return UsageError(f"The dataset of {what} does not exist ({said}). List the datasets: bq ls --project_id=P")
-    return UsageError(f"The table of {what} does not exist ({said}). List the tables: bq ls P:DATASET")
+        return UsageError(f"The dataset of {what} does not exist ({said}). "
+                          f"List the datasets: bq ls --project_id={project}")  # fmt: skip
+    return UsageError(f"The table of {what} does not exist ({said}). "
+                      f"List the tables: bq ls {project}:{dataset}")  # fmt: skip
 
 
 def _forbidden(what: str, project: str, said: str) -> KfxError:

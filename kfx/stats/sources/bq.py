@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kfx.errors import TransientError, UsageError
-from kfx.stats.sources._bigquery import connect, refusals, retry
+from kfx.stats.sources._bigquery import connect, find_table, refusals, retry
 from kfx.stats.sources._bigquery_read import Reading, read
 from kfx.stats.sources._bigquery_types import arrow_schema, as_schema, check_readable
 from kfx.stats.sources._columns import check_columns, pick
@@ -46,12 +46,14 @@ def open_uri(uri: str) -> BigQueryTable:
         raise UsageError(f"{uri!r} does not name a table. Write bq://project.dataset.table.")
     client = connect(otherwise=match["project"])
     name = ".".join((match["project"], match["dataset"], match["table"]))
-    with refusals(repr(uri), client.project):
-        table = client.get_table(name, retry=retry())
+    from google.cloud.bigquery import TableReference
+
+    reference = TableReference.from_string(name)
+    table = find_table(uri, client, reference)
     if table.table_type in {"VIEW", "MATERIALIZED_VIEW"}:
         raise UsageError(f"{uri!r} is a view, which only a query reads. Write bq-query: and a SELECT from `{name}`.")
     # The answer need not repeat a partition decorator, so what is read is what was asked for.
-    return BigQueryTable(uri, client, table, type(table.reference).from_string(name), match["where"] or "")
+    return BigQueryTable(uri, client, table, reference, match["where"] or "")
 
 
 @dataclass(frozen=True)
