@@ -190,7 +190,7 @@ def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
 def test_small_batches_make_large_row_groups(tmp_path: Path) -> None:
     """A text file gives many batches; they do not leave as many row groups."""
     source = tmp_path / "t.csv"
-    source.write_text("id,note\n" + "".join(f"{number},{'x' * 40}\n" for number in range(200_000)))
+    source.write_text("id,note\n" + "".join(f"{number},{'x' * 100}\n" for number in range(200_000)))
     batches = list(open_source(str(source)).batches())
     (tmp_path / "out").mkdir()
 
