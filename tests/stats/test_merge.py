@@ -194,7 +194,7 @@ def test_bad_rows_add_up(tmp_path: Path) -> None:
     (merged,) = merge([generate(str(tmp_path / name), skip) for name in ("1.csv", "2.csv")]).datasets
     count, places = bad_rows.noted(merged)
     assert (count, merged.num_examples) == (3, 3)
-    assert [place.split(":")[0] for place in places] == [
+    assert [place.split(" is ragged")[0] for place in places] == [
         f"row 3 of {tmp_path}/1.csv", f"row 3 of {tmp_path}/2.csv", f"row 4 of {tmp_path}/2.csv",
     ]  # fmt: skip
 
