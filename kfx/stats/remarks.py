@@ -17,7 +17,7 @@ _MOST_VALUES = 20  # values named that no row has
 
 
 def remarks(statistics: statistics_pb2.DatasetFeatureStatisticsList, options: StatsOptions) -> list[str]:
-    """Returns what was left out, what was asked for and not found, and a sample without rows.
+    """Returns what was left out, what was asked for and not found, and that there are no rows.
 
     Args:
         statistics: What was computed; slices follow the whole table.
@@ -28,6 +28,8 @@ def remarks(statistics: statistics_pb2.DatasetFeatureStatisticsList, options: St
     if options.sample_rate is not None and not whole.num_examples:
         lines.append(f"The sample is empty: a sample rate of {options.sample_rate:g} chose no row. Take a larger one.")
         return lines
+    if not whole.num_examples:
+        return [*lines, "The table has no rows, so there is nothing its statistics could tell."]
     names = {dataset.name for dataset in statistics.datasets[1:]}
     for by in options.slice_features:
         lines += [f"No row has {column}={value}: there is no such slice." for column, value in _absent(by, names)]

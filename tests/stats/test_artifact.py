@@ -315,6 +315,14 @@ def test_component_names_values_that_no_row_has(
     assert capsys.readouterr().err == "No row has country=nope: there is no such slice.\n"
 
 
+def test_a_table_without_rows_is_told(table: Path, tmp_path: Path) -> None:
+    """Statistics of no rows are made, and said to be that."""
+    table.write_text("country,x\n")
+    done = CliRunner().invoke(command, [str(table), "-o", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert "The table has no rows, so there is nothing its statistics could tell." in done.stderr
+
+
 def test_an_empty_sample_is_told(table: Path, tmp_path: Path) -> None:
     """A sample so small that it holds no row says so."""
     done = CliRunner().invoke(command, [str(table), "-o", str(tmp_path / "out"), "--sample-rate", "0.0001"])
