@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -45,9 +46,20 @@ def engine(request: pytest.FixtureRequest, container_engine: str) -> Iterator[En
     yield found
     name = "{{.Name}}:{{.Tag}}" if found.program == "buildah" else "{{.Repository}}:{{.Tag}}"
     command = [found.program, "images", "--format", name]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    listed = _listed(command)
     if names := [name for name in listed if re.search(r"/kfx-test(/|:|-sent:)", name)]:
-        subprocess.run([found.program, "rmi", "--force", *names], capture_output=True, check=True)
+        # What another build still holds goes with the next test's images.
+        subprocess.run([found.program, "rmi", "--force", *names], capture_output=True, check=False)
+
+
+def _listed(command: list[str]) -> list[str]:
+    """Lists images; podman fails while another image is being removed, so it is asked again."""
+    for _ in range(9):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return done.stdout.split()
+        time.sleep(1)
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
 @pytest.fixture
