@@ -39,6 +39,7 @@ def settings(folder: Path, google: GoogleDouble, monkeypatch: pytest.MonkeyPatch
     """What the original left to .env and to its code: the image and the region; and what `kfx push` recorded."""
     monkeypatch.setenv("KFX_API_ENDPOINT", google.url)
     monkeypatch.setenv("KFX_SUBMIT_POLL_SECONDS", "0.01")
+    monkeypatch.setenv("BASE_KFX_DATAFLOW_IMAGE", "registry.example/kfx:1-dataflow")
     (folder / ".env").write_text(f"BASE_KFX_IMAGE={IMAGE}:v0\nKFX_REGION=europe-west4\n", encoding="utf-8")
     (folder / ".kfx").mkdir()
     names = {"older": f"{IMAGE}:v0", "full": f"{IMAGE}:v1", "trainer": TRAINER}
@@ -77,7 +78,7 @@ def numbers(value: Any) -> Any:
 def test_the_original_command_line_submits(google: GoogleDouble) -> None:
     """Every flag of the original script, and the whole request field by field."""
     done = kfx("submit", "bq_sklearn_train", *ORIGINAL_FLAGS, "--failure-policy=fast", "--label=team=search")
-    assert "no Dataflow job is started" in done.stderr
+    assert "computed by TFDV on Dataflow, whose workers are billed" in done.stderr
     sent = google.created
     assert sent.path == "/v1/projects/my-project/locations/europe-west4/pipelineJobs"
     assert list(sent.query) == ["pipelineJobId"]
@@ -224,7 +225,7 @@ def test_waiting_fails_on_failed_and_on_cancelled(google: GoogleDouble, end: str
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (["--beam-runner", "DataflowRuner"], "must be one of: direct, DirectRunner, DataflowRunner"),
+        (["--beam-runner", "DataflowRuner"], "Did you mean DataflowRunner?"),
         (["-p", "location=us-central1"], "they must agree"),
         (["--build-pipeline-container", "maybe"], "'maybe' is not a valid boolean"),
         (["--recipients", "nobody"], "mail addresses"),
