@@ -44,22 +44,21 @@ def engine(request: pytest.FixtureRequest, container_engine: str) -> Iterator[En
     except UsageError as error:
         absent(str(error))
     yield found
-    name = "{{.Name}}:{{.Tag}}" if found.program == "buildah" else "{{.Repository}}:{{.Tag}}"
-    command = [found.program, "images", "--format", name]
-    listed = _listed(command)
-    if names := [name for name in listed if re.search(r"/kfx-test(/|:|-sent:)", name)]:
-        # What another build still holds goes with the next test's images.
-        subprocess.run([found.program, "rmi", "--force", *names], capture_output=True, check=False)
+    _remove_built(found.program)
 
 
-def _listed(command: list[str]) -> list[str]:
-    """Lists images; podman fails while another image is being removed, so it is asked again."""
-    for _ in range(9):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            return done.stdout.split()
+def _remove_built(program: str, tries: int = 5) -> None:
+    """Removes the images of these tests; podman fails while another image is being removed, so it is asked again."""
+    name = "{{.Name}}:{{.Tag}}" if program == "buildah" else "{{.Repository}}:{{.Tag}}"
+    try:
+        listed = subprocess.run([program, "images", "--format", name], capture_output=True, text=True, check=True)
+        if names := [line for line in listed.stdout.split() if re.search(r"/kfx-test(/|:|-sent:)", line)]:
+            subprocess.run([program, "rmi", "--force", *names], capture_output=True, check=True)
+    except subprocess.CalledProcessError:
+        if tries == 1:
+            raise
         time.sleep(1)
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+        _remove_built(program, tries - 1)
 
 
 @pytest.fixture

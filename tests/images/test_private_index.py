@@ -159,7 +159,7 @@ def test_docker_without_buildkit_says_what_to_install(tmp_path: Path, monkeypatc
     docker.write_text('#!/bin/sh\n[ "$1" = version ]\n')
     docker.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    (tmp_path / "Dockerfile").write_text("FROM scratch AS tools\n")
+    (tmp_path / "Dockerfile").write_text("ARG BASE\nFROM ${BASE} AS tools\n")
     with pytest.raises(UsageError, match=r"BuildKit only.*--engine podman"):
         build(request(tmp_path, "scratch", secrets=("id=ca,src=ca.pem",)), find_engine("docker"), pytest.fail)
 

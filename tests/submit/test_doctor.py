@@ -380,10 +380,13 @@ def test_the_registry_is_asked_for_the_image(
     monkeypatch.setenv("BASE_KFX_DATAFLOW_IMAGE", f"{registry}/team/kfx:1.0-dataflow")
     lines = image_lines(google, f"--image={registry}/does/not-exist:9")
     assert {name: line["state"] for name, line in lines.items()} == {
-        "image": "failed",
+        "image": "skipped",  # What runs in the slim one runs.
         "slim image": "ok",
         "dataflow image": "failed",
     }
+    monkeypatch.delenv("BASE_KFX_SLIM_IMAGE")
+    lines = image_lines(google, f"--image={registry}/does/not-exist:9")
+    assert {name: line["state"] for name, line in lines.items()} == {"image": "failed", "dataflow image": "failed"}
     assert lines["image"]["detail"] == f"{registry} holds no image {registry}/does/not-exist:9"
     assert lines["image"]["fix"] == f"kfx build --push --tag {registry}/does/not-exist:9"
     assert lines["dataflow image"]["fix"] == (
