@@ -51,24 +51,3 @@ class TransientError(KfxError):
 
 class PermanentError(KfxError):
     """The other side refused for good, or the run ended badly."""
-
-
-def why_unreachable(error: BaseException) -> str:
-    """Returns the operating system's own words for a connection that failed, such as `Connection refused`.
-
-    HTTP libraries wrap them in several exceptions, and their text is a dump of those.
-
-    Args:
-        error: What the library raised.
-    """
-    seen: list[BaseException] = []
-    found: BaseException | None = error
-    while found is not None and found not in seen:
-        seen.append(found)
-        held = [getattr(found, "reason", None), *found.args, found.__cause__, found.__context__]
-        found = next((each for each in held if isinstance(each, BaseException)), None)
-    for each in reversed(seen):
-        if isinstance(each, OSError) and each.strerror:
-            return str(each.strerror)
-    slow = any("Timeout" in type(each).__name__ or isinstance(each, TimeoutError) for each in seen)
-    return "no answer in time" if slow else type(seen[-1]).__name__

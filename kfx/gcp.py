@@ -16,7 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import kfx
-from kfx.errors import KfxError, MissingExtraError, PermanentError, TransientError, UsageError, why_unreachable
+from kfx.errors import KfxError, MissingExtraError, PermanentError, TransientError, UsageError
+from kfx.unreachable import why_unreachable
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 LOGIN = "gcloud auth application-default login"

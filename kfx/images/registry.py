@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import kfx
-from kfx.errors import PermanentError, TransientError, why_unreachable
+from kfx.errors import PermanentError, TransientError
 from kfx.images.reference import Reference
+from kfx.unreachable import why_unreachable
 
 _TIMEOUT_S = 30
 _ACCEPT = ", ".join(

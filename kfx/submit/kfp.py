@@ -20,9 +20,10 @@ from typing import Any
 
 import yaml
 
-from kfx.errors import PermanentError, TransientError, UsageError, why_unreachable
+from kfx.errors import PermanentError, TransientError, UsageError
 from kfx.secret import Secret
 from kfx.submit.schedule import Schedule
+from kfx.unreachable import why_unreachable
 
 _ENDED = {"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED"}
 _LOST_POLLS = 20

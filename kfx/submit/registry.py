@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kfx.errors import PermanentError, TransientError, UsageError, why_unreachable
+from kfx.errors import PermanentError, TransientError, UsageError
 from kfx.gcp import LOGIN
 from kfx.secret import Secret
+from kfx.unreachable import why_unreachable
 
 _TRANSIENT = {408, 429, 500, 502, 503, 504}
 

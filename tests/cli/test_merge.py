@@ -14,7 +14,8 @@ from kfx.stats import artifact
 from kfx.stats.generate import generate
 from kfx.stats.options import StatsOptions
 from tests.conftest import require_module
-from tests.stats.cloud_double import CloudDouble, serving
+from tests.loopback import serving
+from tests.stats.cloud_double import CloudDouble
 
 
 @pytest.fixture

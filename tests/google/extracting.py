@@ -6,16 +6,13 @@ to the bucket in as many Parquet files as the test says, named as BigQuery names
 
 from __future__ import annotations
 
-import contextlib
 import io
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pyarrow.parquet as pq
 import requests
+
+from tests.loopback import Asked
 
 
 class Extracting:
@@ -45,41 +42,13 @@ class Extracting:
             status["errorResult"] = {"reason": "invalid", "message": self.error}
         return {**job, "status": status, "statistics": {"extract": {"destinationUriFileCounts": [str(self.shards)]}}}
 
-
-@contextlib.contextmanager
-def serving(double: Extracting) -> Iterator[Extracting]:
-    """Serves until the block ends."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _answer(self) -> None:
-            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            job = json.loads(sent) if self.command == "POST" and "/jobs" in self.path else {}
-            if "extract" in job.get("configuration", {}):
-                status, answer = 200, json.dumps(double.run(job)).encode()
-            else:
-                onward = requests.request(
-                    self.command, double.emulator + self.path, data=sent, timeout=60,
-                    headers={"Content-Type": self.headers.get("Content-Type", "application/json")},
-                )  # fmt: skip
-                status, answer = onward.status_code, onward.content
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        do_GET = do_POST = _answer  # noqa: N815
-
-        def log_message(self, *_arguments: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    double.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield double
-    finally:
-        server.shutdown()
-        server.server_close()
+    def answer(self, asked: Asked) -> tuple[int, Any]:
+        """Carries out an extract job, and passes on everything else."""
+        job = asked.json if asked.method == "POST" and "/jobs" in asked.path else {}
+        if "extract" in job.get("configuration", {}):
+            return 200, self.run(job)
+        onward = requests.request(
+            asked.method, self.emulator + asked.path, data=asked.body, timeout=60,
+            headers={"Content-Type": asked.headers.get("Content-Type", "application/json")},
+        )  # fmt: skip
+        return onward.status_code, onward.content

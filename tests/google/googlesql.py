@@ -6,18 +6,17 @@ given in its place, which is all the engine needs to be exact.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from google.cloud import bigquery as api
+
+from tests.loopback import Asked
 
 NAMES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
 
@@ -33,6 +32,13 @@ class GoogleSql:
         self.url = ""
         self._lock = threading.Lock()
 
+    def __enter__(self) -> GoogleSql:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+
     def run(self, sql: str) -> dict[str, Any]:
         """Runs a query and returns columns and rows, or an error."""
         with self._lock:
@@ -43,16 +49,16 @@ class GoogleSql:
             answer: dict[str, Any] = json.loads(self.process.stdout.readline())
         return answer
 
-    def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def answer(self, asked: Asked) -> tuple[int, dict[str, Any]]:
         """Answers one request: tables.get, jobs.insert, jobs.get or jobs.getQueryResults."""
-        path = path.split("?")[0]
+        path = asked.path.split("?")[0]
         if "/tables/" in path:
             fields, table = self.tables[path.rsplit("/", 1)[1]]
             reference = {"projectId": "p", "datasetId": "d", "tableId": path.rsplit("/", 1)[1]}
             return 200, {"tableReference": reference, "type": "TABLE", "numRows": str(table.num_rows),
                          "schema": {"fields": [field.to_api_repr() for field in fields]}}  # fmt: skip
-        if method == "POST":
-            return self._insert(body["configuration"])
+        if asked.method == "POST":
+            return self._insert(asked.json["configuration"])
         job = path.rsplit("/", 1)[1]
         if "/queries/" in path:
             return 200, self.results[job]
@@ -131,37 +137,3 @@ def _parameter_type(kind: dict[str, Any]) -> str:
             f"STRUCT<{', '.join(part['name'] + ' ' + _parameter_type(part['type']) for part in kind['structTypes'])}>"
         )
     return str(kind["type"])
-
-
-@contextlib.contextmanager
-def serving(double: GoogleSql) -> Iterator[GoogleSql]:
-    """Serves until the block ends."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _answer(self) -> None:
-            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, said = double.answer(self.command, self.path, json.loads(sent or b"{}"))
-            body = json.dumps(said).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        do_GET = do_POST = _answer  # noqa: N815
-
-        def log_message(self, *_arguments: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    double.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield double
-    finally:
-        server.shutdown()
-        server.server_close()
-        double.process.kill()
-        double.process.wait()

@@ -6,14 +6,12 @@ result of a query is kept as a table, which the job names as its destination, as
 
 from __future__ import annotations
 
-import contextlib
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import requests
+
+from tests.loopback import Asked
 
 DATASET = "_results"
 
@@ -37,18 +35,21 @@ class Recording:
         """The queries that really ran, without dry runs."""
         return [job for job in self.jobs if not job.get("dryRun")]
 
-    def forward(self, method: str, path: str, sent: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    def answer(self, asked: Asked) -> tuple[int, bytes]:
         """Passes a request on and returns status and body of the answer."""
-        self.requests.append((method, path.split("?")[0]))
-        if path.split("?")[0].endswith("/cancel"):
+        path = asked.path.split("?")[0]
+        self.requests.append((asked.method, path))
+        if path.endswith("/cancel"):
             return 200, b'{"job": {}}'
-        onward = requests.request(method, self.emulator + path, data=sent, timeout=120, headers=headers)
+        headers = {name: asked.headers[name] for name in ("Content-Type", "Content-Encoding") if name in asked.headers}
+        onward = requests.request(
+            asked.method, self.emulator + asked.path, data=asked.body, timeout=120, headers=headers
+        )
         answer = onward.content
-        if "/tables/" in path and method == "GET" and self.rows is not None:
+        if "/tables/" in path and asked.method == "GET" and self.rows is not None:
             answer = json.dumps({**json.loads(answer), "numRows": str(self.rows)}).encode()
         if "/jobs" in path and onward.ok and answer.startswith(b"{"):
-            asked = json.loads(sent) if sent.startswith(b"{") else {}
-            answer = json.dumps(self._job(asked.get("configuration", {}), json.loads(answer))).encode()
+            answer = json.dumps(self._job(asked.json.get("configuration", {}), json.loads(answer))).encode()
         return onward.status_code, answer
 
     def _job(self, asked: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
@@ -78,35 +79,3 @@ class Recording:
                                      "useLegacySql": False}, timeout=60)  # fmt: skip
         made.raise_for_status()
         return {"projectId": "proj", "datasetId": DATASET, "tableId": name}
-
-
-@contextlib.contextmanager
-def serving(double: Recording) -> Iterator[Recording]:
-    """Serves until the block ends."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _answer(self) -> None:
-            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            headers = {name: self.headers[name] for name in ("Content-Type", "Content-Encoding") if self.headers[name]}
-            status, answer = double.forward(self.command, self.path, sent, headers)
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        do_GET = do_POST = _answer  # noqa: N815
-
-        def log_message(self, *_arguments: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    double.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield double
-    finally:
-        server.shutdown()
-        server.server_close()

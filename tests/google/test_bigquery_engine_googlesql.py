@@ -20,9 +20,10 @@ from kfx.stats.generate import generate, silent
 from kfx.stats.options import Slice, StatsOptions
 from kfx.stats.sources._memory import MemoryTable
 from tests.conftest import absent
-from tests.google.googlesql import GoogleSql, serving
+from tests.google.googlesql import GoogleSql
 from tests.google.loading import schema, stored
 from tests.google.same import assert_same
+from tests.loopback import serving
 from tests.stats.golden.tables import SLICES, TABLES, WEIGHTS
 
 NOT_IN_BIGQUERY = {"nested_lists", "odd_names"}  # arrays of arrays; a name that is empty
@@ -36,7 +37,7 @@ def googlesql() -> Iterator[GoogleSql]:
     python = os.environ.get("KFX_TEST_GOOGLESQL", str(Path(program).parent.parent / "googlesql" / "bin" / "python"))
     if not Path(python).is_file():
         absent("there is no Python with zetasql (tests/google/install-emulators makes one)")
-    with serving(GoogleSql(python)) as double:
+    with GoogleSql(python) as double, serving(double):
         yield double
 
 

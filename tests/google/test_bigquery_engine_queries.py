@@ -15,8 +15,9 @@ from kfx.stats.generate import generate, silent
 from kfx.stats.options import Slice, StatsOptions
 from kfx.stats.sources._memory import MemoryTable
 from tests.google.loading import load
-from tests.google.recording import Recording, serving
+from tests.google.recording import Recording
 from tests.google.same import assert_same
+from tests.loopback import serving
 
 MIB = 1 << 20
 WIDE = pa.table({

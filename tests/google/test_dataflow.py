@@ -23,8 +23,9 @@ import requests
 from kfx.components import statistics_gen
 from kfx.stats import artifact
 from kfx.stats.generate import generate
-from tests.google.extracting import Extracting, serving
+from tests.google.extracting import Extracting
 from tests.kfx_image import Container, Image, built
+from tests.loopback import serving
 
 HERE = Path(__file__).parent
 WORKERS = "europe-west4-docker.pkg.dev/my-project/kfx/kfx:1.0-dataflow"

@@ -12,9 +12,9 @@ import pytest
 from kfx.errors import KfxError, PermanentError, TransientError, UsageError
 from kfx.stats.extract import extract_parquet, extracted
 from kfx.stats.sources import open_source
-from tests.google.extracting import Extracting, serving
+from tests.google.extracting import Extracting
 from tests.google.refusing import Refusing
-from tests.google.refusing import serving as refusing
+from tests.loopback import serving
 
 ROWS = pa.table({"i": list(range(10)), "many": [[i, i] for i in range(10)], "one": [{"a": i} for i in range(10)]})
 TABLE = "bq://proj.data.wide"
@@ -115,7 +115,7 @@ def test_the_job_runs_where_the_table_is(bucket: Any, monkeypatch: pytest.Monkey
     """The table's own location goes with the job; a bucket elsewhere is refused in BigQuery's words."""
     said = "Cannot read and write in different locations: source: EU, destination: US"
     table = {"tableReference": {"projectId": "p", "datasetId": "d", "tableId": "t"}, "location": "EU", "type": "TABLE"}
-    with refusing(Refusing()) as double:
+    with serving(Refusing()) as double:
         double.answers = [(200, table, ""), (400, said, "invalid")]
         monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", double.url)
         with pytest.raises(UsageError, match=said):

@@ -16,7 +16,8 @@ from kfx.stats.generate import generate
 from kfx.stats.options import StatsOptions
 from kfx.stats.sources import open_source
 from tests.conftest import require_module
-from tests.google.refusing import Refusing, serving
+from tests.google.refusing import Refusing
+from tests.loopback import serving
 
 TABLE = {
     "tableReference": {"projectId": "p", "datasetId": "d", "tableId": "t"},

@@ -13,7 +13,8 @@ import pytest
 
 from kfx.errors import PermanentError, UsageError
 from kfx.stats.sources import open_source
-from tests.google.refusing import Refusing, serving
+from tests.google.refusing import Refusing
+from tests.loopback import serving
 
 CSV = b"a,b\n1,x\n2,\n"
 ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": None}]

@@ -11,9 +11,10 @@ import pytest
 
 from kfx.errors import TransientError, UsageError
 from kfx.stats.sources import open_source
-from kfx.stats.sources._unreachable import unreachable
+from kfx.unreachable import unreachable
 from tests.conftest import require_module
-from tests.google.refusing import Refusing, serving
+from tests.google.refusing import Refusing
+from tests.loopback import serving
 
 
 def test_a_bucket_without_credentials_is_one_line(tmp_path: Path) -> None:

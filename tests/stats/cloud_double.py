@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.loopback import Asked
 
 
 class CloudDouble:
@@ -22,8 +20,11 @@ class CloudDouble:
         self.paths: list[str] = []
         self.url = ""
 
-    def answer(self, path: str, query: dict[str, str], span: str | None) -> tuple[int, bytes]:
+    def answer(self, asked: Asked) -> tuple[int, bytes]:
         """Returns status and body of a GET request."""
+        url = urlsplit(asked.path)
+        path, query = url.path, {name: values[0] for name, values in parse_qs(url.query).items()}
+        span = asked.headers.get("Range")
         self.paths.append(path)
         routes = [
             (r"/storage/v1/b/([^/]+)/o$", self._list),
@@ -99,33 +100,3 @@ def _refused(status: int, message: str) -> tuple[int, bytes]:
     return status, json.dumps(
         {"error": {"code": status, "message": message, "errors": [{"reason": "notFound"}]}}
     ).encode()
-
-
-@contextlib.contextmanager
-def serving(double: CloudDouble) -> Iterator[CloudDouble]:
-    """Serves the double until the block ends."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            url = urlsplit(self.path)
-            query = {name: values[0] for name, values in parse_qs(url.query).items()}
-            status, body = double.answer(url.path, query, self.headers.get("Range"))
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_arguments: object) -> None:
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    double.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield double
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -20,8 +20,9 @@ from kfx.errors import UsageError
 from kfx.stats.sources import TextReading, open_source, schemes
 from kfx.stats.sources._blocks import BLOCK, blocks
 from tests.conftest import require_module
+from tests.loopback import serving
 
-from .cloud_double import CloudDouble, serving
+from .cloud_double import CloudDouble
 
 ROWS = [{"a": 1, "b": "x"}, {"a": 2, "b": None}]
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,6 +15,7 @@ from click.testing import CliRunner, Result
 from kfx.cli.main import kfx_
 from kfx.errors import PermanentError, TransientError, UsageError
 from tests.conftest import require_module
+from tests.loopback import Asked, serving
 
 TOKEN = "ey-secret-token"
 PIPELINE = """
@@ -46,8 +45,12 @@ class KfpDouble:
     sent: list[tuple[str, str, Any]] = field(default_factory=list)
     away: int = 0
 
-    def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, dict[str, Any]]:
+    def answer(self, asked: Asked) -> tuple[int, dict[str, Any]]:
         """Handles one request."""
+        if asked.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return 401, {"message": "no valid token"}
+        url, method, body = urlsplit(asked.path), asked.method, asked.json
+        path, query = url.path, parse_qs(url.query)
         self.sent.append((method, path, body))
         name = path.removeprefix("/apis/v2beta1/")
         if (method, name) == ("GET", "experiments"):
@@ -83,34 +86,8 @@ class KfpDouble:
 
 @pytest.fixture
 def server() -> Iterator[KfpDouble]:
-    double = KfpDouble()
-
-    class Handler(BaseHTTPRequestHandler):
-        def _handle(self) -> None:
-            url = urlsplit(self.path)
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, answer = 401, {"message": "no valid token"}
-            if self.headers.get("Authorization") == f"Bearer {TOKEN}":
-                body = json.loads(raw) if raw else None
-                status, answer = double.answer(self.command, url.path, parse_qs(url.query), body)
-            data = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        do_GET = do_POST = _handle  # noqa: N815
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Says nothing."""
-
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    double.url = f"http://127.0.0.1:{running.server_port}"
-    threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
-    yield double
-    running.shutdown()
-    running.server_close()
+    with serving(KfpDouble()) as double:
+        yield double
 
 
 @pytest.fixture

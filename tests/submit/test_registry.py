@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from kfx.cli.main import kfx_
 from kfx.errors import PermanentError, TransientError, UsageError
+from tests.loopback import Asked, serving
 
 TOKEN = "ey-registry-token"
 PIPELINE = """
@@ -29,29 +28,24 @@ def nightly(name: str):
 """
 
 
+@dataclass
+class Registry:
+    """Takes an upload with the right token and answers its name and version."""
+
+    url: str = ""
+    bodies: list[bytes] = field(default_factory=list)
+
+    def answer(self, asked: Asked) -> tuple[int, bytes]:
+        """Handles one request."""
+        self.bodies.append(asked.body)
+        allowed = asked.headers.get("Authorization") == f"Bearer {TOKEN}"
+        return (200, b"nightly/sha256:0123") if allowed else (403, b"denied")
+
+
 @pytest.fixture
 def registry() -> Iterator[tuple[str, list[bytes]]]:
-    """Takes an upload with the right token and answers its name and version."""
-    bodies: list[bytes] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-            allowed = self.headers.get("Authorization") == f"Bearer {TOKEN}"
-            data = b"nightly/sha256:0123" if allowed else b"denied"
-            self.send_response(200 if allowed else 403)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Says nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/p/repo", bodies
-    server.shutdown()
-    server.server_close()
+    with serving(Registry()) as double:
+        yield f"{double.url}/p/repo", double.bodies
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from google_double import PROJECT_NUMBER, RUNNING, SUCCEEDED, GoogleDouble, RefusalError
 
-from kfx.errors import PermanentError, TransientError, UsageError, why_unreachable
+from kfx.errors import PermanentError, TransientError, UsageError
 from kfx.gcp import Api, is_loopback
 from kfx.submit import experiment, vertex
 from kfx.submit.job import Job
+from kfx.unreachable import why_unreachable
 
 JOB = Job(
     spec={"pipelineInfo": {"name": "p"}},

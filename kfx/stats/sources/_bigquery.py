@@ -10,7 +10,7 @@ from typing import Any
 
 from kfx.errors import KfxError, MissingExtraError, PermanentError, TransientError, UsageError
 from kfx.gcp import LOGIN, SCOPE, credentials, is_loopback
-from kfx.stats.sources._unreachable import unreachable
+from kfx.unreachable import unreachable
 
 EMULATOR = "BIGQUERY_EMULATOR_HOST"
 STORAGE_EMULATOR = "BIGQUERY_STORAGE_EMULATOR_HOST"

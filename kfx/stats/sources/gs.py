@@ -16,7 +16,7 @@ from kfx.errors import KfxError, MissingExtraError, PermanentError, TransientErr
 from kfx.gcp import LOGIN, credentials
 from kfx.stats.sources import Source
 from kfx.stats.sources._formats import open_files
-from kfx.stats.sources._unreachable import unreachable
+from kfx.unreachable import unreachable
 
 
 def open_uri(uri: str) -> Source:

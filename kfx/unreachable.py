@@ -20,18 +20,33 @@ def unreachable(error: BaseException) -> str:
             cause, some as argument or attribute.
     """
     chain = list(_within(error, set()))
-    system = next((each for each in chain if isinstance(each, _NETWORK)), None)
-    if system is None:
+    if not any(isinstance(each, _NETWORK) for each in chain):
         return ""
     host = next(filter(None, map(_host, chain)), "The server")
-    return f"{host} cannot be reached ({_reason(system)})"
+    return f"{host} cannot be reached ({why_unreachable(error)})"
 
 
-def _reason(system: OSError) -> str:
+def why_unreachable(error: BaseException) -> str:
+    """Returns the operating system's own words for a connection that failed, such as `Connection refused`.
+
+    HTTP libraries wrap them in several exceptions, and their text is a dump of those.
+
+    Args:
+        error: What the library raised.
+    """
+    chain = list(_within(error, set()))
+    for kind in (_NETWORK, OSError):
+        if words := next(filter(None, (_words(each) for each in chain if isinstance(each, kind))), ""):
+            return words
+    slow = any("Timeout" in type(each).__name__ for each in chain)
+    return "no answer in time" if slow else type(chain[-1]).__name__
+
+
+def _words(system: OSError) -> str:
     # asyncio words a refused connection in its own way; the resolver and TLS number their errors in theirs.
     if system.errno and isinstance(system, (ConnectionError, TimeoutError)):
         return os.strerror(system.errno)
-    return system.strerror or str(system) or type(system).__name__
+    return system.strerror or ""
 
 
 def _within(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
