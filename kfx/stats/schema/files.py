@@ -114,7 +114,7 @@ def write(
         File name -> path.
 
     Raises:
-        PermanentError: The folder cannot be written.
+        PermanentError: The folder cannot be written; it is as it was.
     """
     from google.protobuf import json_format, text_format
 
@@ -125,6 +125,4 @@ def write(
         TEXT: (table(found) or "no anomalies") + "\n",
         artifact.REPORT: render(statistics, title, anomalies),
     }
-    for name, content in contents.items():
-        place.write(str(folder / name), content.encode())
-    return {name: folder / name for name in contents}
+    return place.write_folder(folder, {name: content.encode() for name, content in contents.items()})
