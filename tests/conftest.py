@@ -16,10 +16,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n 2 --dist loadgroup`, tests of containers run one after the other, and so do those of a file."""
+    """Marks the tests that need a container engine: they run one after the other, in one process."""
     for item in items:
-        fixtures = item.fixturenames if isinstance(item, pytest.Function) else ()
-        item.add_marker(pytest.mark.xdist_group("containers" if "container_engine" in fixtures else item.path.name))
+        if isinstance(item, pytest.Function) and "container_engine" in item.fixturenames:
+            item.add_marker(pytest.mark.containers)
 
 
 def absent(reason: str) -> None:

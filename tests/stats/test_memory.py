@@ -149,11 +149,11 @@ def strings(count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("coded", [False, True])
-def test_strings_on_disk_count_the_same(coded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strings_on_disk_count_the_same(coded: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Values dealt out to files give every figure of values counted in memory, and leave no file."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr("kfx.stats.engines._strings._FLUSH_ROWS", 10_000)
     words = strings(120_000)
-    folders = set(Path(tempfile.gettempdir()).glob("kfx-stats-*"))
     found = []
     for allowance in (PLENTY, 600_000):
         values = StringValues(OPTIONS, allowance)
@@ -167,7 +167,7 @@ def test_strings_on_disk_count_the_same(coded: bool, monkeypatch: pytest.MonkeyP
     assert (found[1].unique, found[1].count) == (len(counted), len(words))
     ranking = sorted(counted.items(), key=lambda pair: (pair[1], pair[0]), reverse=True)
     assert list(found[1].ranked) == ranking[:1000]
-    assert set(Path(tempfile.gettempdir()).glob("kfx-stats-*")) == folders
+    assert not list(tmp_path.iterdir())
 
 
 def test_mostly_different_strings_go_to_disk_uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
