@@ -17,7 +17,7 @@ from kfx.stats.sources._memory import MemoryTable
 from tests.google.loading import load
 from tests.google.recording import Recording
 from tests.google.same import assert_same
-from tests.loopback import serving
+from tests.loopback import Asked, serving
 
 MIB = 1 << 20
 WIDE = pa.table({
@@ -248,23 +248,23 @@ def test_too_many_slices(recording: Recording, bigquery: Any) -> None:
 def test_weights_that_weigh_nothing(bigquery: Any, weight: float | None) -> None:
     """A missing, negative or infinite weight is refused, as by the engine arrow."""
     uri = load(bigquery, "weights", pa.table({"x": [1, 2, 3], "w": [1.0, weight, 2.0]}))
-    with pytest.raises(UsageError, match=r"'w' is missing, negative or not finite in 1 rows"):
+    with pytest.raises(UsageError, match=r"'w' is missing, negative or not finite in 1 row;"):
         described(uri, weight_feature="w")
 
 
 def test_a_table_that_changes_meanwhile(bigquery: Any, recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that come between the queries, where there is no way back in time, are told, and not mixed in."""
     uri = load(bigquery, "changing", TABLE)
-    forward = recording.forward
+    answer = recording.answer
 
-    def insert_first(method: str, path: str, sent: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        if b"reals_plan" in sent and not inserted:
+    def insert_first(asked: Asked) -> tuple[int, bytes]:
+        if b"reals_plan" in asked.body and not inserted:
             inserted.append(True)
             bigquery.query("INSERT INTO data.changing (f0) VALUES (1.5)").result()
-        return forward(method, path, sent, headers)
+        return answer(asked)
 
     inserted: list[bool] = []
-    monkeypatch.setattr(recording, "forward", insert_first)
+    monkeypatch.setattr(recording, "answer", insert_first)
     monkeypatch.setattr("kfx.stats.engines._bigquery_rows.Rows.at", lambda rows, _moment: rows)
     with pytest.raises(TransientError, match="changed while it was read"):
         described(uri)

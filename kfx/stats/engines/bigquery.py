@@ -30,6 +30,7 @@ from kfx.stats.engines._strings import kept
 from kfx.stats.options import EVERY_OTHER
 from kfx.stats.sources._bigquery_types import arrow_schema
 from kfx.stats.sources._columns import check_columns
+from kfx.stats.wording import counted
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -114,7 +115,7 @@ class _Computation:
         if whole is not None and whole["bad_weights"]:
             raise UsageError(
                 f"The weight feature {self._options.weight_feature!r} is missing, negative or not finite in "
-                f"{whole['bad_weights']:,} rows; every row needs a weight."
+                f"{counted(int(whole['bad_weights']), 'row')}; every row needs a weight."
             )
         self._distribute([batch for batch in batches if batch.numeric], list(sizes))
         return self._datasets()
