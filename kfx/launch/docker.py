@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from kfx.launch.spec import TaskSpec
 
 GRACE_S = 5
 """Seconds between SIGTERM and SIGKILL when a run is stopped."""
+
+_SILENCE_S = 2
+"""Seconds that an ended container's output may take to come to its end."""
 
 _CANCELLED = "the run was cancelled"
 
@@ -56,6 +60,8 @@ class DockerLauncher:
         """
         self._settings = settings or DockerSettings()
         self._client = client or _connect()
+        # podman answers who asks for output with the first line of it, which may take hours.
+        self._client.api.timeout = None
         self._containers: dict[Any, TaskSpec] = {}
         self._lock = threading.Lock()
         self._killed = False
@@ -93,7 +99,7 @@ class DockerLauncher:
         try:
             self._start(container, task)
             with task.log.open("a", encoding="utf-8") as sink:
-                for line in _lines(container.logs(stream=True, follow=True, stdout=True, stderr=True)):
+                for line in _output(container):
                     sink.write(f"{line}\n")
                     sink.flush()
                     if on_line:
@@ -221,6 +227,42 @@ def _connect() -> Any:
             f"No container engine answers at {where}. Start Docker, or podman's API (podman system service) and set "
             "DOCKER_HOST to its socket."
         ) from error
+
+
+def _output(container: Any) -> Iterator[str]:
+    """Yields the lines of a container as they come, and ends after it.
+
+    podman may keep a reader that began as the container ended waiting for ever: such output is read once more, whole.
+    """
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    ended = threading.Event()
+
+    def read() -> None:
+        with _gone_is_fine():  # a connection that breaks is no end of the output either
+            for line in _lines(container.logs(stream=True, follow=True, stdout=True, stderr=True)):
+                lines.put(line)
+            lines.put(None)
+
+    def watch() -> None:
+        with _gone_is_fine():
+            container.wait()
+        ended.set()
+
+    for work in (read, watch):
+        threading.Thread(target=work, daemon=True).start()
+    given = 0
+    while True:
+        try:
+            line = lines.get(timeout=_SILENCE_S)
+        except queue.Empty:
+            if ended.is_set():
+                break
+            continue
+        if line is None:
+            return
+        given += 1
+        yield line
+    yield from list(_lines([container.logs(stdout=True, stderr=True)]))[given:]
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[str]:

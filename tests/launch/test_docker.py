@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,39 @@ def test_a_container_component_runs(executor_image: str, tmp_path: Path) -> None
     """A task without any Python function, as Google's components are, runs from its image and command alone."""
     recorder = _run("with_container", executor_image, tmp_path / "run")
     assert _states(recorder) == {"container": "succeeded"}
+
+
+def test_a_task_may_be_silent_for_longer_than_the_client_waits(executor_image: str, tmp_path: Path) -> None:
+    """podman says nothing, not even that it listens, before the container does."""
+    import docker
+
+    task = TaskSpec(
+        "say", executor_image, ["sh", "-c", "sleep 3; echo late"], tmp_path / "run" / "say", tmp_path / "run"
+    )
+    lines: list[str] = []
+    assert DockerLauncher(client=docker.from_env(timeout=1)).run(task, lines.append) == 0
+    assert lines == ["late"]
+
+
+def test_a_reader_that_podman_keeps_waiting_gets_every_line_once(
+    executor_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Output is followed without an end, as podman's is when the container ends just then: the rest is asked for."""
+    from docker.models.containers import Container
+
+    logs = Container.logs
+
+    def endless(container: Container, **options: Any) -> Any:
+        if not options.get("stream"):
+            return logs(container, **options)
+        return itertools.chain([b"first\nsec"], iter(threading.Event().wait, None))
+
+    monkeypatch.setattr(Container, "logs", endless)
+    command = ["sh", "-c", "echo first; echo second; exit 3"]
+    task = TaskSpec("say", executor_image, command, tmp_path / "run" / "say", tmp_path / "run")
+    lines: list[str] = []
+    assert DockerLauncher().run(task, lines.append) == 3
+    assert lines == ["first", "second"]
 
 
 def test_cancelling_stops_the_container_and_tells_the_exit_task(executor_image: str, tmp_path: Path) -> None:
