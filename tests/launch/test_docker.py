@@ -78,7 +78,9 @@ def test_a_task_may_be_silent_for_longer_than_the_client_waits(executor_image: s
         "say", executor_image, ["sh", "-c", "sleep 3; echo late"], tmp_path / "run" / "say", tmp_path / "run"
     )
     lines: list[str] = []
-    assert DockerLauncher(client=docker.from_env(timeout=1)).run(task, lines.append) == 0
+    client = docker.from_env()
+    client.api.timeout = 1
+    assert DockerLauncher(client=client).run(task, lines.append) == 0
     assert lines == ["late"]
 
 
