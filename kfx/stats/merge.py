@@ -45,7 +45,7 @@ def merge(
 
     Raises:
         UsageError: There is no shard, one has no column that another has, a feature has values of different types, or
-            figures are weighted.
+            figures are weighted, or only some are sliced.
     """
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
@@ -54,6 +54,7 @@ def merge(
     if len(shards) == 1:
         return shards[0]
     _check_related(shards)
+    _check_slices(shards)
     options = options or StatsOptions()
     by_name: dict[str, list[Any]] = {}
     for shard in shards:
@@ -93,6 +94,19 @@ def _check_related(shards: Sequence[statistics_pb2.DatasetFeatureStatisticsList]
                 f"Shard {at + 1} of {len(shards)} has no column that another has: its first is {next(iter(own))!r}, "
                 f"and theirs {min(others)!r}. Merge statistics of one table's parts."
             )
+
+
+def _check_slices(shards: Sequence[statistics_pb2.DatasetFeatureStatisticsList]) -> None:
+    """Raises UsageError when only some shards are sliced: the whole of all of them would be nowhere."""
+    sliced = {at: [dataset.name for dataset in shard.datasets[1:]] for at, shard in enumerate(shards, 1)
+              if shard.datasets and shard.datasets[0].name}  # fmt: skip
+    if sliced and len(sliced) < sum(bool(shard.datasets) for shard in shards):
+        other = next(at for at, shard in enumerate(shards, 1) if shard.datasets and at not in sliced)
+        at, names = next(iter(sliced.items()))
+        raise UsageError(
+            f"Shard {at} of {len(shards)} is sliced ({', '.join(names[:3])}) and shard {other} is not. Compute all of "
+            "them with the same slices, or without."
+        )
 
 
 def approximate(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str, str]:
@@ -149,7 +163,7 @@ def _feature(path: Path, parts: Sequence[Any], absent: int, options: StatsOption
         values, error = _numbers(numeric, options.of_feature(path))
         if error:
             notes["approximate"] = f"median, quantiles and bucket counts, by up to {100 * error:.2g} % of values"
-            notes["quantile_rank_error"] = error
+            notes[proto.RANK_ERROR] = error
     elif kind == "STRING":
         values, complete = _words([part for part in with_values if part.HasField("string_stats")], options)
         if not complete:
@@ -323,12 +337,18 @@ def _median(ordered: CountedValues) -> float:
 
 
 def _uncertain(parts: Sequence[Any]) -> float:
-    """Returns how many values at most are on one side of a place where they may be on the other."""
-    return sum(
-        max((b.sample_count for b in _kept(part, proto.MERGE_NUMBERS, _quantiles(part)) if b.low_value != b.high_value),
-            default=0.0)
-        for part in parts
-    )  # fmt: skip
+    """Returns how many values at most are on one side of a place where they may be on the other.
+
+    Of each part those of its largest bucket, and those that were misplaced when the part itself was made.
+    """
+    misplaced = 0.0
+    for part in parts:
+        kept = _kept(part, proto.MERGE_NUMBERS, _quantiles(part))
+        total = sum(bucket.sample_count for bucket in kept)
+        largest = max((bucket.sample_count for bucket in kept if bucket.low_value != bucket.high_value), default=0.0)
+        own = sum(custom.num for custom in part.custom_stats if custom.name == proto.RANK_ERROR)
+        misplaced += min(total, largest + own * total)
+    return misplaced
 
 
 def _words(parts: Sequence[Any], options: StatsOptions) -> tuple[Words, bool]:

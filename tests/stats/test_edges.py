@@ -141,6 +141,15 @@ def test_strings_rank_ties_by_value_descending_and_mark_bytes() -> None:
     assert stats.avg_length == pytest.approx(9 / 7)
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.dictionary(pa.int32(), pa.string())])
+def test_text_without_a_value_in_several_batches(kind: pa.DataType) -> None:
+    """Nothing is counted, in however many pieces it comes; values of one piece are."""
+    for values, unique in (([None] * 40, 0), (["x"] + [None] * 39, 1)):
+        batches = [pa.record_batch({"s": pa.array(values[at : at + 10], kind)}) for at in range(0, 40, 10)]
+        stats = describe(pa.Table.from_batches(batches))["s",].string_stats
+        assert (stats.unique, stats.common_stats.num_missing) == (unique, 40 - unique)
+
+
 def test_dictionary_strings_equal_plain_ones() -> None:
     """Strings stored as a dictionary, with values nobody uses, count like plain strings."""
     plain = pa.array(["x", None, "y", "x"])

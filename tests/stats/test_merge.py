@@ -186,6 +186,15 @@ def test_what_cannot_be_merged_is_refused() -> None:
         merge([weighted, weighted])
 
 
+def test_shards_are_all_sliced_or_none() -> None:
+    """The whole of a sliced shard has another name: merged by name, the whole of both would be nowhere."""
+    rows = pa.table({"a": [1.0, 2.0], "g": ["x", "y"]})
+    plain, sliced = computed(rows), computed(rows, StatsOptions(slice_features=(Slice.parse("g"),)))
+    with pytest.raises(UsageError, match=r"Shard 2 of 2 is sliced \(g_x, g_y\) and shard 1 is not"):
+        merge([plain, sliced])
+    assert [dataset.num_examples for dataset in merge([sliced, sliced]).datasets] == [4, 2, 2]
+
+
 def test_bad_rows_add_up(tmp_path: Path) -> None:
     """What shards left out is told of the whole, with the first places of all."""
     (tmp_path / "1.csv").write_text("a,b\n1,2\n3\n")

@@ -69,6 +69,13 @@ def test_a_schema_comes_back_as_it_was_from_text_binary_and_a_folder(tmp_path: P
     assert "grün" in (tmp_path / "schema.pbtxt").read_text(encoding="utf-8")
 
 
+def test_statistics_are_no_schema(tmp_path: Path) -> None:
+    """They parse as one, whose columns have no names."""
+    (tmp_path / "stats.pb").write_bytes(one(text(COLOURS)).SerializeToString())
+    with pytest.raises(UsageError, match=r"stats\.pb' is no schema: it holds statistics"):
+        load_schema(str(tmp_path / "stats.pb"))
+
+
 @pytest.mark.parametrize(
     ("name", "content"), [("s.pbtxt", b"no schema {"), ("s.pb", b"\xff\xff"), ("s.pbtxt", b"\xff")]
 )

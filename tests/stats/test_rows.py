@@ -84,6 +84,16 @@ def test_weights_of_all_ones_change_nothing() -> None:
     assert list(words.weighted_string_stats.top_values) == list(words.top_values)
 
 
+def test_a_weighted_table_without_rows(tmp_path: Path) -> None:
+    """An empty day has no types; its weights are none, not wrong ones."""
+    (tmp_path / "empty.csv").write_text("x,w\n")
+    found = generate(str(tmp_path / "empty.csv"), StatsOptions(weight_feature="w"))
+    assert [(dataset.num_examples, dataset.weighted_num_examples) for dataset in found.datasets] == [(0, 0)]
+    (tmp_path / "null.csv").write_text("x,w\n1,\n")
+    with pytest.raises(UsageError, match="'w' is missing in some rows"):
+        generate(str(tmp_path / "null.csv"), StatsOptions(weight_feature="w"))
+
+
 def test_weights_of_lists_and_structs_follow_their_row() -> None:
     """Each item of a list, and each field of a struct, counts as much as its row."""
     columns = {"l": [[1, 2], [3], None], "s": [{"n": 10}, {"n": 20}, {"n": None}], "w": [1.0, 3.0, 5.0]}

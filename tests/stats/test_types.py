@@ -179,3 +179,22 @@ def test_a_column_of_numbers_and_a_few_words_is_pointed_at(tmp_path: Path, cells
     (dataset,) = generate(str(tmp_path / "t.csv")).datasets
     found = findings(feature_model(dataset.features[0], dataset.num_examples))
     assert [finding.text for finding in found if finding.kind == "words"] == [f"is text, and {what}" for what in says]
+
+
+def test_what_is_said_of_a_feature_is_true_of_it(tmp_path: Path) -> None:
+    """Values that differ in the tenth digit are not one; bytes are not one value; a field is in its structs only."""
+    table = pa.table({
+        "close": [1e9 + (at % 50) * 1e-4 for at in range(2000)],
+        "bytes": pa.array([bytes([0xFF, at % 7]) for at in range(2000)], pa.binary()),
+        "st": pa.array([None if at % 5 else {"b": 1 if at % 2 else None} for at in range(2000)]),
+    })  # fmt: skip
+    pq.write_table(table, tmp_path / "t.parquet")
+    (dataset,) = generate(str(tmp_path / "t.parquet")).datasets
+    said = {
+        ".".join(feature.path.step): [one.text for one in findings(feature_model(feature, dataset.num_examples))]
+        for feature in dataset.features
+    }
+    assert said["close"] == []
+    assert not [text for text in said["bytes"] if "one value" in text]
+    assert said["st"] == ["is missing in 80 % of rows"]
+    assert said["st.b"][0] == "is missing in 50 % of the structs it belongs to"

@@ -107,6 +107,8 @@ class RowSelection:
         column = batch.column(name)
         if column.null_count:
             raise UsageError(f"The weight feature {name!r} is missing in some rows; every row needs a weight.")
+        if not len(column):
+            return np.zeros(0)
         weights = as_numbers(column).astype(np.float64)
         if not np.isfinite(weights).all() or (weights < 0).any():
             raise UsageError(f"The weight feature {name!r} holds values that are negative or not finite.")
@@ -123,7 +125,9 @@ def _check_kind(column: pa.Field, *, is_weight: bool) -> None:
     import pyarrow as pa
 
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if is_weight and not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+    # Of a file without rows, a day on which nothing happened, no type is known.
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    if is_weight and not is_number and not pa.types.is_null(kind):
         raise UsageError(f"The weight feature {column.name!r} is {kind}; it must be a number.")
     if not is_weight and pa.types.is_nested(kind):
         raise UsageError(f"Rows cannot be sliced by {column.name!r}, which is {kind}.")

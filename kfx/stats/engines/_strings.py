@@ -139,7 +139,7 @@ def merged(tables: list[pa.Table]) -> pa.Table:
 
     if not tables:
         return _table(pa.nulls(0, pa.binary()), pa.nulls(0, pa.int64()))
-    if len(tables) == 1:
+    if len(tables) == 1 or not any(table.num_rows for table in tables):
         return tables[0]
     # One dictionary for all chunks and a sum by code: several times faster than Arrow's group_by on strings.
     joined = pa.concat_tables(tables)

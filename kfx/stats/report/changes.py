@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kfx.stats.report.findings import MOSTLY_MISSING, Finding, percent
+from kfx.stats.report.findings import MOSTLY_MISSING, Finding, percent, places
 
 NOTABLE = 0.1  # share of rows or values
 CERTAINTY = 1.63  # Smirnov's two-sample bound at the 1 % level is 1.63 * sqrt(1/n + 1/m)
@@ -73,7 +73,9 @@ def _moved(this: Model, other: Model, name: str) -> Iterator[Finding]:
     before, now = _missing(other), _missing(this)
     if abs(now - before) > max(NOTABLE, _chance(this["rows"], other["rows"])):
         weight = 3 if now >= MOSTLY_MISSING else 2
-        yield Finding("missing", weight, f"is missing in {percent(now)} of rows, but {percent(before)} in {name}")
+        yield Finding(
+            "missing", weight, f"is missing in {percent(now)} of {places(this)}, but {percent(before)} in {name}"
+        )
     gap = _gap(this, other)
     if gap is None or gap.size <= max(NOTABLE, _chance(this["values"], other["values"])):
         return

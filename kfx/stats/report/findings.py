@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from kfx.stats.proto import NON_UTF8
+
 MOSTLY_MISSING = 0.5
 SOME_MISSING = 0.05
 MOSTLY_ZERO = 0.5
@@ -43,7 +45,7 @@ def findings(model: dict[str, Any]) -> Iterator[Finding]:
     if not model["present"]:
         yield Finding("empty", 3, "has no value at all")
         return
-    yield from _missing(model["missing"], expected)
+    yield from _missing(model["missing"], expected, places(model))
     if model.get("approximate"):
         yield Finding("approximate", 1, f"has approximate figures: {model['approximate']}")
     if "mean" in model or "nan" in model:
@@ -62,11 +64,16 @@ def percent(share: float) -> str:
     return f"{number:.1f} %".replace(".0 %", " %")
 
 
-def _missing(missing: int, expected: int) -> Iterator[Finding]:
+def places(model: dict[str, Any]) -> str:
+    """Returns what a feature could be in: a field of structs is no more often missing than they are there."""
+    return "rows" if model["present"] + model["missing"] == model["rows"] else "the structs it belongs to"
+
+
+def _missing(missing: int, expected: int, where: str) -> Iterator[Finding]:
     share = missing / expected
     weight = 3 if share >= MOSTLY_MISSING else 2 if share >= SOME_MISSING else 1
     if missing:
-        yield Finding("missing", weight, f"is missing in {percent(share)} of rows")
+        yield Finding("missing", weight, f"is missing in {percent(share)} of {where}")
 
 
 def _numeric(model: dict[str, Any]) -> Iterator[Finding]:
@@ -104,9 +111,14 @@ def _text(model: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("words", 2, f"is text, and looks like a number but for {values}")
     if model["unique"] == model["values"] > FEW_VALUES:
         yield Finding("distinct", 1, "is different in every row, like an identifier")
-    elif model["top"] and model["top"][0][1] / max(model["values"], 1) >= DOMINANT:
+    elif _is_known(model["top"]) and model["top"][0][1] / max(model["values"], 1) >= DOMINANT:
         share = percent(model["top"][0][1] / model["values"])
         yield Finding("dominant", 1, f"has one value in {share} of its rows")
+
+
+def _is_known(top: list[Any]) -> bool:
+    """Tells whether the most frequent entry is one value, and not all that are not UTF-8 together."""
+    return bool(top) and top[0][0] != NON_UTF8.decode()
 
 
 def _counted(count: float, noun: str) -> str:

@@ -40,10 +40,24 @@ def load_schema(address: str) -> schema_pb2.Schema:
         raise UsageError(f"There is no schema at {name!r}. Make one: kfx schema infer SOURCE -o {SCHEMA}")
     try:
         if name.endswith(".pb"):
+            if _holds_statistics(content):
+                raise UsageError(f"{name!r} is no schema: it holds statistics. Infer one: kfx schema infer {name}")
             return schema_pb2.Schema.FromString(content)
         return text_format.Parse(content, schema_pb2.Schema())
     except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
         raise UsageError(f"{name!r} is no schema: {error}") from error
+
+
+def _holds_statistics(content: bytes) -> bool:
+    """Tells whether a binary proto is of statistics, which parses as a schema of columns without names."""
+    from google.protobuf.message import DecodeError
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    try:
+        datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(content).datasets
+    except DecodeError:
+        return False
+    return any(feature.WhichOneof("stats") for dataset in datasets for feature in dataset.features)
 
 
 def save_schema(schema: schema_pb2.Schema, address: str) -> None:
