@@ -18,6 +18,9 @@ MOST_MERGED_VALUES = 100_000
 MERGE_NUMBERS, MERGE_LENGTHS, MERGE_VALUES = "merge_numbers", "merge_lengths", "merge_values"
 """Names of the custom statistics that merging reads."""
 
+RANK_ERROR = "quantile_rank_error"
+"""Name of the custom statistic that says which share of the values may stand on the wrong side of a place."""
+
 _LEAST_WEIGHT = 1.0  # TFDV's weighted_frequency_threshold: lighter values are not ranked
 
 NON_UTF8 = b"__BYTES_VALUE__"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from kfx.errors import UsageError
 from kfx.stats.engines import engine
 from kfx.stats.generate import silent
+from kfx.stats.merge import merge
 from kfx.stats.options import StatsOptions
 from kfx.stats.schema import cuts, drift, thresholds
 from kfx.stats.schema.compare import MEASURES, compare
@@ -26,8 +28,9 @@ from kfx.stats.sources._memory import MemoryTable
 Statistics = statistics_pb2.DatasetFeatureStatisticsList
 
 
-def described(columns: dict[str, Any]) -> Statistics:
-    return engine("arrow")(MemoryTable("table", pa.table(columns)), StatsOptions(), silent)
+def described(columns: dict[str, Any] | pa.Table, options: StatsOptions | None = None) -> Statistics:
+    rows = columns if isinstance(columns, pa.Table) else pa.table(columns)
+    return engine("arrow")(MemoryTable("table", rows), options or StatsOptions(), silent)
 
 
 def table(random: np.random.Generator, rows: int, *, shifted: bool = False) -> dict[str, Any]:
@@ -64,6 +67,39 @@ def test_samples_of_one_distribution_do_not_alarm(measure: str, rows: int, rows_
         anomalies = compare(described(table(random, rows)), described(table(random, rows_before)), measure=measure)
         assert dict(anomalies.anomaly_info) == {}
         assert len(anomalies.drift_skew_info) == len(table(random, 2))
+
+
+@pytest.mark.parametrize("rows", [100, 4_000, 40_000])
+def test_merged_statistics_of_the_same_rows_do_not_alarm(rows: int) -> None:
+    """Whatever shards kept, and merged once or twice: what merging misplaced is no drift, on either side."""
+    columns = pa.table(table(np.random.default_rng(rows), rows))
+    shards = [described(columns.slice(at * rows // 4, rows // 4)) for at in range(4)]
+    halves = [merge(shards[:2]), merge(shards[2:])]
+    once, twice, whole = merge(shards), merge(halves), described(columns)
+    for now, before in itertools.permutations([whole, once, twice], 2):
+        assert dict(compare(now, before).anomaly_info) == {}
+
+
+def test_what_is_known_of_merged_shares_holds_the_true_ones() -> None:
+    """At every place known of statistics merged once and twice, the share of the rows lies within the bounds."""
+    values = np.random.default_rng(8).lognormal(0, 1.5, 8_000)
+    shards = [described({"x": part}) for part in np.array_split(values, 4)]
+    for merged in (merge(shards), merge([merge(shards[:2]), merge(shards[2:])])):
+        known = cuts.shares(DatasetView(merged.datasets[0], by_weight=False).features["x",])
+        assert known is not None
+        for (place, side), least, most in zip(known.places, known.least, known.most, strict=True):
+            true = float((values <= place if side else values < place).mean())
+            assert least - 1e-9 <= true <= most + 1e-9
+
+
+def test_a_large_shift_alarms_in_merged_statistics() -> None:
+    """What merging misplaced hides no shift that is real: one of 1.2 deviations is found, mergeable or not."""
+    random = np.random.default_rng(9)
+    before, after = random.normal(0, 1, 20_000), random.normal(1.2, 1, 20_000)
+    for options in (StatsOptions(), StatsOptions(mergeable=True)):
+        merged = [merge([described({"x": part}, options) for part in np.array_split(x, 2)]) for x in (before, after)]
+        assert set(compare(merged[1], merged[0]).anomaly_info) == {"x"}
+        assert set(compare(merged[1], described({"x": before})).anomaly_info) == {"x"}
 
 
 def test_a_million_rows_of_one_distribution_do_not_alarm() -> None:

@@ -13,6 +13,7 @@ from kfx.stats.engines._numeric import NumericValues
 from kfx.stats.engines._strings import StringValues
 from kfx.stats.figures import Feature, FeatureType, Numbers, Valency, WeightedValency, Words
 from kfx.stats.histograms import CountedValues, equal_width_buckets, outline, quantile_buckets
+from kfx.stats.proto import RANK_ERROR
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -112,7 +113,7 @@ class FeatureColumn:
             values, error = self._values.finish()
             if error:
                 notes.append(("approximate", f"median and quantiles, by up to {100 * error:.2g} % of ranks"))
-                notes.append(("quantile_rank_error", error))
+                notes.append((RANK_ERROR, error))
         elif self._values is not None:
             values = self._values.finish()
         row = self._row.finish() if self._row is not None else None

@@ -6,6 +6,11 @@ few repeated integers) two samples of one distribution look far apart however ma
 edge of both histograms, the share of values left of it is only bounded, from above and below; the distance at a cut is
 that of the nearest two shares the bounds allow. Cutting values into two parts never makes two distributions further
 apart (the data-processing inequality), so the largest distance of all cuts is a lower bound of the true divergence.
+
+Statistics that were merged, or computed in little memory, say how large a share e of the values may stand on the wrong
+side of a place (`quantile_rank_error`). A share F read off them then bounds the true one by F - e and F + e at an edge
+of equal widths, and by F - e - 0.01 and F + e + 0.01 at a quantile; two samples are as far apart as the nearest shares
+of both intervals.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ Place = tuple[float, int]
 """A cut just left (0) or just right (1) of a number."""
 
 _RANK_ERROR = 0.01
-"""How far a quantile may be from its rank: TFDV's epsilon. kfx's are exact, or within 0.3 %."""
+"""How far a quantile may be from its rank where nothing says so: TFDV's epsilon. kfx's are exact or say it."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,9 @@ def shares(view: FeatureView) -> Shares | None:
     if not total:
         return None
     known: list[tuple[Place, float, float]] = [((stats.min, 0), 0.0, 0.0), ((stats.max, 1), 1.0, 1.0)]
-    known += _counted(standard) if standard is not None else []
-    known += _ranked(quantiles, max(_RANK_ERROR, 1 / total)) if quantiles is not None else []
+    error = view.rank_error
+    known += _counted(standard, error) if standard is not None else []
+    known += _ranked(quantiles, error + max(_RANK_ERROR, 1 / total)) if quantiles is not None else []
     bounds = _closed(known)
     if not view.by_weight and stats.min <= 0 <= stats.max:
         zeros = stats.num_zeros / total
@@ -81,8 +87,8 @@ def shares(view: FeatureView) -> Shares | None:
     return bounds
 
 
-def _counted(histogram: Any) -> list[tuple[Place, float, float]]:
-    """Exact shares at the inner edges of equal-width buckets; none where counts were interpolated (as TFDV does)."""
+def _counted(histogram: Any, error: float) -> list[tuple[Place, float, float]]:
+    """Shares at the inner edges of equal-width buckets; none where counts were interpolated (as TFDV does)."""
     counts = [bucket.sample_count for bucket in histogram.buckets]
     total = sum(counts)
     constant = histogram.buckets[0].low_value == histogram.buckets[-1].high_value if counts else True
@@ -91,7 +97,7 @@ def _counted(histogram: Any) -> list[tuple[Place, float, float]]:
     running, found = 0.0, []
     for bucket in histogram.buckets[:-1]:
         running += bucket.sample_count
-        found.append(((bucket.high_value, 0), running / total, running / total))
+        found.append(((bucket.high_value, 0), running / total - error, running / total + error))
     return found
 
 

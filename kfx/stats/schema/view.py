@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
+from kfx.stats.proto import RANK_ERROR
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -115,6 +116,11 @@ class FeatureView:
     def unique(self) -> int | None:
         """Number of distinct values; None where they were not counted."""
         return int(self.proto.string_stats.unique) if self.proto.HasField("string_stats") else None
+
+    @property
+    def rank_error(self) -> float:
+        """Largest share of the values that may stand on the wrong side of a place; 0 where nothing says so."""
+        return next((float(found.num) for found in self.proto.custom_stats if found.name == RANK_ERROR), 0.0)
 
     def histogram(self, kind: str) -> Any:
         """Returns the histogram of a kind, None where there is none.
