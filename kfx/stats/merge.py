@@ -24,7 +24,7 @@ from kfx.errors import UsageError
 from kfx.stats import bad_rows, proto
 from kfx.stats.figures import Bucket, Feature, FeatureType, Numbers, Valency, Words
 from kfx.stats.histograms import CountedValues, equal_width_buckets, outline, quantile_buckets
-from kfx.stats.moments import Moments
+from kfx.stats.moments import Moments, midpoint
 from kfx.stats.options import StatsOptions
 
 if TYPE_CHECKING:
@@ -317,7 +317,7 @@ def _nan(part: Any) -> int:
 def _moments(part: Any) -> Moments:
     stats = part.num_stats
     count = _leaves(stats.common_stats) - _nan(part)
-    return Moments(float(count), stats.mean, stats.std_dev**2 * count)
+    return Moments.told(float(count), stats.mean, stats.std_dev)
 
 
 def _leaves(common: Any) -> int:
@@ -330,10 +330,10 @@ def _median(ordered: CountedValues) -> float:
     """Returns the middle value, or the mean of the two middle values."""
     total = round(ordered.total)
     low, high = (
-        ordered.values[min(int(ordered.cumulative.searchsorted(rank, side="right")), len(ordered.values) - 1)]
+        float(ordered.values[min(int(ordered.cumulative.searchsorted(rank, side="right")), len(ordered.values) - 1)])
         for rank in ((total - 1) // 2, total // 2)
     )
-    return float(low + high) / 2
+    return midpoint(low, high)
 
 
 def _uncertain(parts: Sequence[Any]) -> float:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import math
+import sys
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from kfx.errors import UsageError
-from kfx.stats.generate import generate
+from kfx.stats.engines import engine
+from kfx.stats.generate import generate, silent
+from kfx.stats.merge import merge
+from kfx.stats.moments import Moments, moments
 from kfx.stats.options import StatsOptions
+from kfx.stats.sources._memory import MemoryTable
 
 from .tables import FEW, buckets, describe, one, type_name
 
@@ -65,6 +73,64 @@ def test_extreme_doubles_do_not_overflow_the_buckets() -> None:
     """The range of the largest doubles is no double itself; the buckets still hold every value."""
     feature = one([-1.7e308, 0.0, 1.7e308])
     assert [count for _, _, count in buckets(feature, "STANDARD")] == [1, 1, 1]
+
+
+HUGE = [
+    [1.7e308, 1.7e308, 1.6e308],
+    [1e300, -1e300, 0.0],
+    [1.7e308, -1.7e308, 1.7e308, -1.7e308],
+    [sys.float_info.max] * 7,
+    [1e160, 3.0, -2e155, 5e159, 1e160],
+    [1e154, 2e154, -1e154, 0.5, 1.3e154, 1.1e154],
+]
+
+
+def is_right(stats: Any, values: list[float]) -> bool:
+    """Says whether mean, deviation and median are those of exact fractions, to 1e-14 of the largest value."""
+    exact = sorted(map(Fraction, values))
+    mean = sum(exact) / len(exact)
+    variance = sum((value - mean) ** 2 for value in exact) / len(exact)
+    # The root of a fraction whose numbers are no doubles: of its whole part, which has hundreds of digits.
+    deviation = math.isqrt(int(variance))
+    median = (exact[(len(exact) - 1) // 2] + exact[len(exact) // 2]) / 2
+    expected = [float(mean), float(deviation), float(median)]
+    most = float(max(map(abs, exact)))
+    return [stats.mean, stats.std_dev, stats.median] == pytest.approx(expected, rel=0, abs=1e-14 * most)
+
+
+@pytest.mark.parametrize("values", HUGE)
+def test_figures_whose_sums_and_squares_are_no_doubles(values: list[float]) -> None:
+    """Mean, deviation and median are finite and right, in one reading and of merged shards."""
+    assert is_right(one(values).num_stats, values)
+    for cut in range(1, len(values)):
+        shards = [
+            engine("arrow")(MemoryTable("t", pa.table({"x": part})), StatsOptions(mergeable=True), silent)
+            for part in (values[:cut], values[cut:])
+        ]
+        assert is_right(merge(shards).datasets[0].features[0].num_stats, values)
+    whole, added = moments(np.array(values)), sum((moments(np.array([value])) for value in values), Moments())
+    most = max(map(abs, values))
+    assert [added.mean, added.std_dev] == pytest.approx([whole.mean, whole.std_dev], rel=0, abs=1e-14 * most)
+
+
+@pytest.mark.parametrize("values", HUGE)
+def test_weighted_figures_whose_sums_and_squares_are_no_doubles(values: list[float]) -> None:
+    """Two rows of one value are one row of twice the weight."""
+    rows = {"x": values, "w": [1.0 + at % 2 for at in range(len(values))]}
+    stats = describe(rows, StatsOptions(weight_feature="w"))["x",].num_stats.weighted_numeric_stats
+    repeated = [value for value, weight in zip(*rows.values(), strict=True) for _ in range(int(weight))]
+    expected = one(repeated).num_stats
+    assert [stats.mean, stats.std_dev] == pytest.approx(
+        [expected.mean, expected.std_dev], rel=0, abs=1e-14 * max(map(abs, values))
+    )
+
+
+def test_infinite_values_still_have_no_finite_moments() -> None:
+    """An infinite value makes the mean infinite and the deviation unknown, beside numbers that overflow as well."""
+    added = moments(np.array([1.7e308, -1.7e308])) + moments(np.array([INF, 1.0]))
+    assert (added.mean, math.isnan(added.std_dev)) == (INF, True)
+    stats = one([1.7e308, 1.7e308, INF]).num_stats
+    assert (stats.mean, stats.median, math.isnan(stats.std_dev)) == (INF, 1.7e308, True)
 
 
 @pytest.mark.parametrize("kind", [pa.int8(), pa.uint8(), pa.int16(), pa.uint32(), pa.int64(), pa.uint64()])

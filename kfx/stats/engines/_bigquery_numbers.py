@@ -10,6 +10,7 @@ from kfx.errors import TransientError
 from kfx.stats.engines._bigquery_plan import DTYPES, Plan, next_value
 from kfx.stats.figures import Bucket, Numbers, WeightedNumbers
 from kfx.stats.histograms import equal_width_buckets, quantile_buckets
+from kfx.stats.moments import midpoint
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +50,7 @@ def describe(
         std_dev=std_dev,
         zeros=summary["zeros"],
         min=float(ranked.values[0]),
-        median=(one + other) / 2,
+        median=midpoint(one, other),
         max=float(ranked.values[-1]),
         standard=equal_width_buckets(ranked, options.num_histogram_buckets),
         quantiles=quantile_buckets(ranked, options.num_quantiles_histogram_buckets),

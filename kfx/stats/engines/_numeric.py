@@ -18,7 +18,7 @@ from kfx.stats.engines._numbers import as_numbers
 from kfx.stats.engines._sketch import RankSketch
 from kfx.stats.figures import Numbers, WeightedNumbers
 from kfx.stats.histograms import CountedValues, SortedValues, equal_width_buckets, outline, quantile_buckets
-from kfx.stats.moments import Moments, moments
+from kfx.stats.moments import Moments, midpoint, moments
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -132,7 +132,7 @@ def describe(values: npt.NDArray[Any], nulls: int, options: StatsOptions) -> Num
         std_dev=both.std_dev,
         zeros=int(values.searchsorted(0, side="right") - values.searchsorted(0, side="left")),
         min=float(values[0]),
-        median=(float(values[(end - 1) // 2]) + float(values[end // 2])) / 2,
+        median=midpoint(float(values[(end - 1) // 2]), float(values[end // 2])),
         max=float(values[-1]),
         standard=equal_width_buckets(ordered, options.num_histogram_buckets),
         quantiles=quantile_buckets(ordered, options.num_quantiles_histogram_buckets),
