@@ -40,8 +40,12 @@ def push(
     if registry:
         _push_pipeline(name, registry, tags, token, pin, output)
         return
-    from kfx.cli._images import push_and_tell
     from kfx.errors import UsageError
+
+    if tags or token or not pin:
+        option = "--tag" if tags else "--token" if token else "--no-pin"
+        raise UsageError(f"{option} is for pipelines, with --registry URL. An image is pushed as: kfx push NAME:TAG")
+    from kfx.cli._images import push_and_tell
     from kfx.images.build import Built
     from kfx.images.check import check_push
     from kfx.images.engine import find_engine

@@ -20,7 +20,8 @@ from kfx.images.registry import digest_of
 
 _KFX_COMMAND = "kfx.entrypoint"
 _TARGET = re.compile(r"\bKFX_IMAGE_TARGET=(\w+)")
-_LOCAL = re.compile(rf"^{REPOSITORY}(?=:)|^localhost/(?P<other>\w+)(?=:)")
+_LOCAL = re.compile(rf"^(?:{REPOSITORY}|localhost/(?P<other>trainer)):[\w.-]+$")
+"""The names that images have before one is configured (`kfx.images.record.default_name`)."""
 
 
 def targets(spec: Mapping[str, Any]) -> set[str]:
@@ -164,7 +165,9 @@ def _from_here(name: str, target: str, pushed: Mapping[str, Pushed]) -> str:
         return name
     entry, full = serving(target, pushed), pushed.get("full")
     unnamed = name.startswith(f"{REPOSITORY}:")
-    if entry and (unnamed or entry.name == beside(name, target) or (full and full.name == name)):
+    # One pushed under another name, a private one perhaps, is no part of the configured image.
+    named = {name, beside(name, target)} if full and full.name == name else {beside(name, target)}
+    if entry and (unnamed or entry.name in named):
         return entry.pinned
     return name if unnamed else _pushed_as(name, pushed)
 

@@ -111,6 +111,9 @@ def _values(spec: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[
     declared = spec.get("root", {}).get("inputDefinitions", {}).get("parameters", {})
     for name, item in declared.items():
         yield f"parameter.{name}", parameters.get(name, item.get("defaultValue"))
+    for executor, detail in spec.get("deploymentSpec", {}).get("executors", {}).items():
+        for variable in detail.get("container", {}).get("env") or ():
+            yield f"{executor.removeprefix('exec-')}.env.{variable.get('name')}", variable.get("value")
     dags = {"root": spec.get("root", {}), **spec.get("components", {})}
     for dag in dags.values():
         for task, detail in (dag.get("dag", {}).get("tasks") or {}).items():

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -87,6 +88,8 @@ def connect(server: Server) -> Any:
         PermanentError: The server refuses.
         TransientError: It cannot be reached.
     """
+    if urlsplit(server.host).username is not None:
+        raise UsageError("The host's address holds a user or a password. Leave it out, and give --token env:NAME.")
     with _errors(server.host):
         import kfp
 

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from kfx.errors import PermanentError, TransientError, UsageError
 from kfx.gcp import LOGIN
@@ -45,6 +46,8 @@ def upload(host: str, text: str, tags: Sequence[str] = (), token: Secret | None 
     """
     if not host.startswith(("https://", "http://")):
         raise UsageError(f"The registry {host!r} must be https://REGION-kfp.pkg.dev/PROJECT/REPOSITORY.")
+    if urlsplit(host).username is not None:
+        raise UsageError("The registry's address holds a user or a password. Leave it out, and give --token env:NAME.")
     import requests
     from google.auth.exceptions import GoogleAuthError
     from kfp.registry import ApiAuth, RegistryClient
@@ -65,4 +68,6 @@ def upload(host: str, text: str, tags: Sequence[str] = (), token: Secret | None 
         raise TransientError(f"{host} cannot be reached ({why_unreachable(error)}).") from error
     except ValueError as error:
         raise UsageError(f"{host} cannot take the pipeline: {error}") from error
+    if not version.startswith("sha256:"):
+        raise PermanentError(f"{host} answers something else than a pipeline registry does. Nothing was pushed.")
     return Uploaded(package, version, f"{host.rstrip('/')}/{package}/{version}")

@@ -23,6 +23,7 @@ _NAMES = {
     "day of the week": ["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
 }
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _PART = re.compile(r"^(\*|\w+(?:-\w+)?)(?:/(\d+))?$")
 
 
@@ -59,7 +60,7 @@ class Schedule:
         """
         check_cron(self.cron)
         known = zoneinfo.available_timezones()
-        if self.time_zone and known and self.time_zone not in known:
+        if self.time_zone and known and self.time_zone not in known - {"localtime"}:
             raise UsageError(f"The time zone {self.time_zone!r} must be an IANA name, such as Europe/Berlin.")
         for what, text in (("start", self.start_time), ("end", self.end_time)):
             if text and not _is_time(text):
@@ -209,12 +210,12 @@ def _number(text: str, what: str) -> int | None:
     names = _NAMES.get(what, [])
     if text.lower() in names:
         return names.index(text.lower()) + (1 if what == "month" else 0)
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _is_time(text: str) -> bool:
     try:
-        return _time(text).tzinfo is not None
+        return bool(_RFC_3339.fullmatch(text)) and _time(text).tzinfo is not None
     except ValueError:
         return False
 

@@ -197,6 +197,12 @@ def test_an_outdated_slim_image_is_passed_over() -> None:
     assert serving("slim", {"slim": other["slim"], "full": Pushed(FULL, DIGESTS[FULL])}) == other["slim"]
 
 
+def test_a_slim_image_under_another_name_is_not_beside_the_full_one() -> None:
+    """A private one pushed last is nobody's but who names it."""
+    pushed = {"full": Pushed(FULL, DIGESTS[FULL]), "slim": Pushed("host.example/private/kfx:exp", DIGESTS[SLIM])}
+    assert images_by_target(with_pushed(spec_of(FULL), pushed)) == {"slim": by_digest(FULL), "full": by_digest(FULL)}
+
+
 def test_other_names_and_digests_stay() -> None:
     """What was compiled with an image of its own runs in that."""
     for name in ("localhost/mine:1", "other.example/kfx:1", by_digest(FULL), "{{$.inputs.parameters['image']}}"):
@@ -214,6 +220,8 @@ def test_a_parameters_default_that_was_pushed_gets_its_digest() -> None:
         "training_image": "host.example/trainer:1",
         "local": "localhost/trainer:0",
         "title": "trainer",
+        "database": "localhost/postgres:5432",
+        "endpoint": "localhost/kfx:8080/v1",
         "n": 1.0,
     }
     spec = {"root": {"inputDefinitions": {"parameters": {k: {"defaultValue": v} for k, v in defaults.items()}}}}

@@ -97,6 +97,17 @@ def test_defaults_and_the_runs_own_parameters_are_checked(tmp_path: Path) -> Non
         check_spec(compiled(tmp_path, notify)[0], {"setting": TOKEN})
 
 
+def test_a_secret_in_a_tasks_environment_is_found() -> None:
+    """Set by `task.set_env_variable`, it stands in the YAML like any other constant."""
+    container = {
+        "image": "i",
+        "command": [],
+        "env": [{"name": "LEVEL", "value": "info"}, {"name": "T", "value": TOKEN}],
+    }
+    with pytest.raises(UsageError, match=r"train\.env\.T"):
+        check_spec({"root": {}, "deploymentSpec": {"executors": {"exec-train": {"container": container}}}})
+
+
 def test_a_kubernetes_secret_is_mounted_on_the_exit_task(tmp_path: Path) -> None:
     """kfp-kubernetes' settings name the secret, its key and the variable; no value is anywhere."""
     require_module("kfp.kubernetes")

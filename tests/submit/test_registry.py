@@ -34,12 +34,13 @@ class Registry:
 
     url: str = ""
     bodies: list[bytes] = field(default_factory=list)
+    answer_with: bytes = b"nightly/sha256:0123"
 
     def answer(self, asked: Asked) -> tuple[int, bytes]:
         """Handles one request."""
         self.bodies.append(asked.body)
         allowed = asked.headers.get("Authorization") == f"Bearer {TOKEN}"
-        return (200, b"nightly/sha256:0123") if allowed else (403, b"denied")
+        return (200, self.answer_with) if allowed else (403, b"denied")
 
 
 @pytest.fixture
@@ -82,6 +83,27 @@ def test_a_refusal_is_told_without_the_token(
         push("nightly.py", f"--registry={registry[0]}", "--token=env:REGISTRY_TOKEN")
     assert "answers 403: denied" in str(error.value)
     assert "ey-wrong" not in str(error.value)
+
+
+def test_an_answer_of_something_else_is_no_push() -> None:
+    """A captive portal says 200 to everything."""
+    portal = Registry(answer_with=b"<html>portal</html>")
+    with serving(portal), pytest.raises(PermanentError, match="answers something else"):
+        push("nightly.py", f"--registry={portal.url}/p/repo", "--token=env:REGISTRY_TOKEN")
+
+
+def test_an_address_with_a_password_is_refused_without_it() -> None:
+    """It would stand in every message."""
+    with pytest.raises(UsageError, match="holds a user or a password") as error:
+        push("nightly.py", "--registry=https://u:S3cret@host.invalid/p/repo")
+    assert "S3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize("option", ["--tag=v1", "--token=env:REGISTRY_TOKEN", "--no-pin"])
+def test_a_pipelines_options_are_not_ignored_for_an_image(option: str) -> None:
+    """Who gives them means another push."""
+    with pytest.raises(UsageError, match=f"{option.split('=')[0]} is for pipelines"):
+        push(option)
 
 
 def test_a_registry_that_cannot_be_used_is_said() -> None:
