@@ -17,7 +17,7 @@ from typing import Literal
 
 import kfx
 from kfx.errors import KfxError, PermanentError, UsageError
-from kfx.images.check import arguments, check_arguments, check_platform, check_push
+from kfx.images.check import arguments, check_arguments, check_ignore_files, check_platform, check_push
 from kfx.images.content import any_goes_in, content_hash, left_out
 from kfx.images.engine import Build, Builder, Report
 from kfx.images.record import Pushed, default_name, record
@@ -107,8 +107,8 @@ def build(request: Request, engine: Builder, report: Report, *, to_push: bool = 
         to_push: Refuse what `push` would refuse afterwards, before anything is built.
 
     Raises:
-        UsageError: The folder has no Dockerfile, the Dockerfile no such target or ARG, the platform is unknown, or
-            the name is none, or none to push under.
+        UsageError: The folder has no Dockerfile, the Dockerfile no such target or ARG, the platform is unknown, the
+            name is none, or none to push under, or an engine would read another file than `.dockerignore`.
         PermanentError: The build failed.
     """
     text = _read(request)
@@ -116,6 +116,7 @@ def build(request: Request, engine: Builder, report: Report, *, to_push: bool = 
     target = stage or "full"
     check_platform(request.platform)
     check_arguments(request.build_args, text, request.file)
+    check_ignore_files(request.folder, request.file)
     name = name_of(request)
     if to_push:
         check_push(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from kfx.errors import UsageError
 from kfx.images.record import recorded
@@ -65,6 +66,29 @@ def check_arguments(given: Iterable[str], dockerfile: str, path: object) -> None
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"Did you mean {near[0]}?" if near else f"It has: {', '.join(known) or 'none'}."
         raise UsageError(f"{path} has no ARG {name}. {hint}")
+
+
+def check_ignore_files(folder: Path, dockerfile: Path) -> None:
+    """Refuses files that an engine would read in place of `.dockerignore`.
+
+    podman and buildah prefer `.containerignore` and a file of the Dockerfile's name with such an ending, BuildKit the
+    latter (docs.docker.com/build/concepts/context/#filename-and-location). What `.dockerignore` keeps out, `.env` for
+    one, would go in, and the hash would not know of it.
+
+    Args:
+        folder: The build folder.
+        dockerfile: The Dockerfile, which may lie elsewhere.
+
+    Raises:
+        UsageError: There is such a file.
+    """
+    beside = [dockerfile.with_name(f"{dockerfile.name}{ending}") for ending in (".containerignore", ".dockerignore")]
+    for path in (folder / ".containerignore", *beside):
+        if path.exists():
+            raise UsageError(
+                f"An engine would read {path} in place of .dockerignore. kfx reads .dockerignore only: move the lines "
+                f"of {path.name} there."
+            )
 
 
 def check_push(name: Reference) -> None:

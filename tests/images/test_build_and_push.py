@@ -334,3 +334,34 @@ def test_without_a_target_the_full_stage_or_the_last_is_built(
     assert (built.target, str(built.name)) == (counts_as, name.format(kfx.__version__))
     words = lines[0].split()
     assert (words[words.index("--target") + 1] if "--target" in words else "") == stage
+
+
+def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """A program named docker that has no image, and prints what it is asked to build."""
+    docker = folder / "docker"
+    docker.write_text('#!/bin/sh\n[ "$1" = version ] && exit 0\n[ "$1" = image ] && exit 1\necho "$@"\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return find_engine("docker")
+
+
+@pytest.mark.parametrize(
+    "other", [".containerignore", "docker/train.dockerignore", "docker/train.containerignore", "train.dockerignore"]
+)
+def test_a_file_an_engine_reads_in_place_of_dockerignore_is_refused(
+    other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would let `.env` in, and the hash would not tell; the file of another Dockerfile is no matter."""
+    folder = tmp_path / "folder"
+    (folder / "docker").mkdir(parents=True)
+    (folder / ".dockerignore").write_text(".env\n")
+    (folder / other).write_text("nothing\n")
+    (folder / "docker" / "train").write_text("FROM scratch\n")
+    request = Request(folder=folder, dockerfile=folder / "docker" / "train", tag="localhost/kfx-test:1")
+    engine = stand_in(tmp_path, monkeypatch)
+
+    if other == "train.dockerignore":
+        assert build(request, engine, lambda _: None).how == "built"
+    else:
+        with pytest.raises(UsageError, match=rf"{other}.*move the lines of {Path(other).name} there"):
+            build(request, engine, pytest.fail)
