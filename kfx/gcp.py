@@ -41,6 +41,10 @@ class ApiError(PermanentError):
         self.status = status
 
 
+class NoJsonError(PermanentError):
+    """Something between here and Google answered in its place, or the address is no Google API's."""
+
+
 class Api:
     """One Google API at one address."""
 
@@ -68,7 +72,8 @@ class Api:
             query: Query parameters; None is left out.
 
         Raises:
-            PermanentError: Refused (`ApiError`, with the status), or there are no credentials.
+            PermanentError: Refused (`ApiError`, with the status), answered by something that is no Google API
+                (`NoJsonError`), or there are no credentials.
             TransientError: Still failing after several attempts.
         """
         return self._retried("GET", path, query, None)
@@ -131,8 +136,7 @@ class Api:
             raise TransientError(f"{self.base} cannot be reached ({why_unreachable(error)}).") from error
         if answer.status_code >= 300:
             raise _refused(method, url, answer.status_code, answer.headers, answer.text)
-        parsed: dict[str, Any] = answer.json() if answer.content else {}
-        return parsed
+        return _parsed(url, answer.content)
 
     def _signed_in(self) -> Any:
         if self._session is None:
@@ -190,6 +194,20 @@ def is_loopback(base: str) -> bool:
     if parts.scheme == "http" and local:
         return True
     raise UsageError(f"The API address {base!r} must start with https:// (http:// only for 127.0.0.1 and localhost).")
+
+
+def _parsed(url: str, content: bytes) -> dict[str, Any]:
+    """Reads an answer that says it is a success; every method answers an object, or nothing."""
+    try:
+        parsed = json.loads(content) if content else {}
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise NoJsonError(
+            f"{urlsplit(url).netloc} answered no JSON. A proxy or a captive portal answers in its place, or the API "
+            "address (--api-endpoint) is wrong."
+        )
+    return parsed
 
 
 def _refused(method: str, url: str, status: int, headers: Mapping[str, str], text: str) -> KfxError:

@@ -61,6 +61,8 @@ class GoogleDouble:
     sent: list[Sent] = field(default_factory=list)
     refusals: list[tuple[str, RefusalError]] = field(default_factory=list)
     lost_answers: int = 0
+    page: bytes = b""
+    """What a proxy answers in Google's place, under status 200."""
     routes: list[tuple[str, str, Callable[[Sent, re.Match[str]], dict[str, Any]]]] = field(default_factory=list)
     url: str = ""
 
@@ -244,7 +246,7 @@ def serve(double: GoogleDouble) -> ThreadingHTTPServer:
             sent = Sent(self.command, unquote(url.path), dict(parse_qsl(url.query)), body, dict(self.headers))
             status, headers, answer = 200, {}, {}
             try:
-                answer = double.answer(sent)
+                answer = {} if double.page else double.answer(sent)
             except RefusalError as refusal:
                 status, headers = refusal.status, refusal.headers
                 answer = {"error": {"code": status, "message": refusal.message, "status": "REFUSED"}}
@@ -252,7 +254,7 @@ def serve(double: GoogleDouble) -> ThreadingHTTPServer:
                 double.lost_answers -= 1
                 self.close_connection = True
                 return
-            data = json.dumps(answer).encode()
+            data = double.page or json.dumps(answer).encode()
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", **headers}.items():
                 self.send_header(name.replace("_", "-"), value)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from kfx.errors import KfxError, PermanentError, TransientError
-from kfx.gcp import LOGIN, Api, ApiError, credentials, storage_address
+from kfx.gcp import LOGIN, Api, ApiError, NoJsonError, credentials, storage_address
 from kfx.submit.findings import Finding, Setup, api_of, bucket_of, emulated, grant, grant_on_bucket, lacking_of, you
 from kfx.submit.roles import account_roles
 from kfx.submit.vertex import endpoint
@@ -77,6 +77,8 @@ def _guarded(name: str, check: Callable[[Setup], Iterator[Finding]], setup: Setu
             return
         # What Google takes for malformed or absent is a setting.
         yield Finding(name, "failed", str(error), LOGIN if error.status == 401 else "kfx init --force")
+    except NoJsonError as error:
+        yield Finding(name, "failed", str(error), "kfx doctor  # again, past the proxy or with the right address")
     except KfxError as error:
         # Google refuses credentials that were found only when they are used: expired or revoked.
         yield Finding(name, "failed", str(error), LOGIN)

@@ -307,6 +307,15 @@ def test_a_service_account_is_granted_roles_by_its_name(
     assert you(Setup(api_endpoint=google.url)) == YOU
 
 
+def test_a_proxys_page_fails_the_lines_that_asked(setup: Setup, google: GoogleDouble) -> None:
+    """Each line says what answered; to sign in again would not mend it."""
+    google.page = b"<html>Sign in to the guest network</html>"
+    lines = [finding for finding in examine(setup) if finding.state == "failed"]
+    assert {"project", "apis", "vertex ai", "bucket"} <= {line.name for line in lines}
+    assert all("answered no JSON" in line.detail for line in lines)
+    assert {line.fix for line in lines} == {"kfx doctor  # again, past the proxy or with the right address"}
+
+
 def test_nothing_set_is_told_and_the_rest_skipped(google: GoogleDouble) -> None:
     """A first look on a new machine asks Google nothing."""
     found = {finding.name: finding for finding in examine(Setup(api_endpoint=google.url))}

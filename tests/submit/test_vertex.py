@@ -207,3 +207,14 @@ def test_a_server_out_of_reach_is_told_in_the_systems_words() -> None:
     wrapped.__cause__ = TimeoutError()
     assert why_unreachable(wrapped) == "no answer in time"
     assert why_unreachable(RuntimeError("dump")) == "RuntimeError"
+
+
+@pytest.mark.parametrize("page", [b"<html>Sign in to the guest network</html>", b"\xff\xfe\x00", b"[]", b'"ok"'])
+def test_a_proxys_page_is_no_answer_of_googles(api: Api, google: GoogleDouble, page: bytes) -> None:
+    """Status 200 from a captive portal is told as such, with the host and without the page."""
+    google.page = page
+    with pytest.raises(PermanentError) as error:
+        api.get("/v1/projects/my-project")
+    assert str(error.value).startswith(f"{google.url.removeprefix('http://')} answered no JSON. A proxy")
+    assert "--api-endpoint" in str(error.value)
+    assert "guest" not in str(error.value)
