@@ -225,7 +225,9 @@ def from_text(text: str, origin: str) -> Pipeline:
     try:
         json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())
         name = str(spec["pipelineInfo"]["name"])
-        spec["root"], spec["deploymentSpec"]
+        for part in ("root", "deploymentSpec"):
+            if not isinstance(spec[part], dict):
+                raise TypeError(f"{part} must be a mapping")
     except (json_format.ParseError, KeyError, TypeError) as error:
         raise UsageError(f"{origin} is not a compiled KFP 2 pipeline: {error}") from error
     platforms = documents[1].get("platforms", {}) if len(documents) > 1 else {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,6 +37,13 @@ class Pushed:
 
     files: str = ""
     """Hash of the files it was built from, the same for every target; empty where it is not known (`kfx push`)."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a digest that is none, and TypeError for what is no text."""
+        if not re.fullmatch(r"sha256:[0-9a-f]{64}", self.digest):
+            raise ValueError(f"{self.digest!r} is no digest")
+        if not isinstance(self.name, str):
+            raise TypeError(f"{self.name!r} is no image")
 
     @property
     def pinned(self) -> str:

@@ -136,6 +136,7 @@ def test_what_is_not_there_is_said(folder: Path, reference: str, message: str) -
         ("apiVersion: argoproj.io/v1alpha1\nkind: Workflow\n", "compiled by KFP 1"),
         ("pipelineInfo: {name: x}\nfoo: 1\n", "is not a compiled KFP 2 pipeline"),
         ("pipelineInfo: {name: x}\n", "is not a compiled KFP 2 pipeline"),
+        ("pipelineInfo: {name: x}\nroot: []\ndeploymentSpec: {}\n", "is not a compiled KFP 2 pipeline"),
     ],
 )
 def test_a_file_that_is_no_pipeline_is_refused(folder: Path, text: str, message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import subprocess
 import sys
@@ -119,7 +120,11 @@ def test_the_record_keeps_each_target_and_replaces_whole(tmp_path: Path) -> None
     assert [each.name for each in path.parent.iterdir()] == ["images.json"]
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '{"full": {"name": "x"}}'])
+WRONG: list[dict[str, object]] = [{"name": "x"}, {"name": "x", "digest": "bogus"}, {"name": "x", "digest": 1},
+                                  {"name": 1, "digest": f"sha256:{'0' * 64}"}]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", *(json.dumps({"full": entry}) for entry in WRONG)])
 def test_a_record_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     """The file is named, and what to do."""
     (tmp_path / "images.json").write_text(text)
