@@ -225,11 +225,11 @@ def from_text(text: str, origin: str) -> Pipeline:
     try:
         json_format.ParseDict(spec, pipeline_spec_pb2.PipelineSpec())
         name = str(spec["pipelineInfo"]["name"])
-        for part in ("root", "deploymentSpec"):
-            if not isinstance(spec[part], dict):
-                raise TypeError(f"{part} must be a mapping")
+        parts = spec["root"], spec["deploymentSpec"]
     except (json_format.ParseError, KeyError, TypeError) as error:
         raise UsageError(f"{origin} is not a compiled KFP 2 pipeline: {error}") from error
+    if not all(isinstance(part, dict) for part in parts):
+        raise UsageError(f"{origin} is not a compiled KFP 2 pipeline: root and deploymentSpec must be mappings")
     platforms = documents[1].get("platforms", {}) if len(documents) > 1 else {}
     return Pipeline(name=name, spec=spec, platforms=platforms, text=text, origin=origin)
 
