@@ -25,6 +25,7 @@ from kfx.images.reference import Reference, parse
 from kfx.images.registry import digest_of
 
 _LABEL_ARGS = ("VERSION", "REVISION", "SOURCE")
+_LEAVE_TRACES = ("--build-arg", "--label")  # options of an engine that change the image
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def build(request: Request, engine: Builder, report: Report, *, to_push: bool = 
     name = name_of(request)
     if to_push:
         check_push(name)
-    choices = {"platform": request.platform, **request.build_args}
+    choices = {"platform": request.platform, **_from_outside(request, text), **request.build_args}
     files = content_hash(request.folder, request.file, choices)
     hashed = content_hash(request.folder, request.file, {"target": stage, **choices})
     content = name.with_tag(f"{kfx.__version__}{'' if target == 'full' else f'-{target}'}-{hashed}")
@@ -230,6 +231,28 @@ def _stage(request: Request, dockerfile: str) -> str:
     return request.target
 
 
+def _from_outside(request: Request, dockerfile: str) -> dict[str, str]:
+    """Returns what shapes the image besides the folder and `--build-arg`: options of the engine, and the environment.
+
+    Options such as `--network=host` leave no trace in the image, and are not among them.
+    """
+    traces = []
+    options = iter(request.options)
+    for option in options:
+        whole = f"{option}={next(options, '')}" if option in _LEAVE_TRACES else option
+        if whole.startswith(_LEAVE_TRACES):
+            # An engine takes the value of an argument without one from the environment.
+            value = os.environ.get(whole.removeprefix("--build-arg="))
+            traces.append(whole if value is None else f"{whole}={value}")
+    return {**{f"option {number}": trace for number, trace in enumerate(traces)}, **_epoch(dockerfile)}
+
+
+def _epoch(dockerfile: str) -> dict[str, str]:
+    """Returns the time of the image's files where the environment names one and the Dockerfile asks for it."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return {"SOURCE_DATE_EPOCH": epoch} if epoch and "SOURCE_DATE_EPOCH" in arguments(dockerfile) else {}
+
+
 def _described(request: Request, dockerfile: str) -> dict[str, str]:
     """Returns the labels' values that the Dockerfile asks for; an ARG it does not have would only draw a warning."""
     values = {
@@ -238,10 +261,7 @@ def _described(request: Request, dockerfile: str) -> dict[str, str]:
         "SOURCE": _git(request.folder, "config", "--get", "remote.origin.url"),
     }
     asked = arguments(dockerfile)
-    described = {name: values[name] for name in _LABEL_ARGS if name in asked and values[name]}
-    if "SOURCE_DATE_EPOCH" in asked and (epoch := os.environ.get("SOURCE_DATE_EPOCH")):
-        described["SOURCE_DATE_EPOCH"] = epoch
-    return described
+    return {name: values[name] for name in _LABEL_ARGS if name in asked and values[name]} | _epoch(dockerfile)
 
 
 def _revision(request: Request) -> str:

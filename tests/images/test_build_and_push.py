@@ -14,6 +14,7 @@ import pytest
 import kfx
 from kfx.errors import PermanentError, UsageError
 from kfx.images.build import Request, build, push
+from kfx.images.content import content_hash
 from kfx.images.engine import Engine, find_engine
 from kfx.images.record import RECORD, default_name, recorded
 from kfx.images.reference import parse
@@ -365,3 +366,30 @@ def test_a_file_an_engine_reads_in_place_of_dockerignore_is_refused(
     else:
         with pytest.raises(UsageError, match=rf"{other}.*move the lines of {Path(other).name} there"):
             build(request, engine, pytest.fail)
+
+
+def test_options_that_change_the_image_change_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arguments and labels, however they are written, and the time of the files; the network a build uses does not."""
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nARG SOURCE_DATE_EPOCH=0\n")
+    (tmp_path / ".dockerignore").write_text("*\n")
+    engine = stand_in(tmp_path, monkeypatch)
+    for variable in ("SOURCE_DATE_EPOCH", "KFX_TEST_COLOUR"):
+        monkeypatch.delenv(variable, raising=False)
+
+    def tag(*options: str) -> str:
+        request = Request(folder=tmp_path, tag="localhost/kfx-test:1", options=options)
+        return build(request, engine, lambda _: None).content.tag.rpartition("-")[2]
+
+    plain = tag()
+    assert plain == content_hash(tmp_path, tmp_path / "Dockerfile", {"target": "", "platform": "linux/amd64"})
+    assert tag("--network=host", "--no-cache") == plain
+    red = tag("--build-arg=KFX_TEST_COLOUR=red")
+    assert red == tag("--network=host", "--build-arg", "KFX_TEST_COLOUR=red")
+    seen = [plain, red, tag("--build-arg=KFX_TEST_COLOUR=blue"), tag("--label=a=1"), tag("--label", "a=2")]
+    seen.append(tag("--build-arg=KFX_TEST_COLOUR"))
+    monkeypatch.setenv("KFX_TEST_COLOUR", "red")
+    assert tag("--build-arg=KFX_TEST_COLOUR") == red
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
+    seen.append(tag())
+
+    assert len(set(seen)) == len(seen)
