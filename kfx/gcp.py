@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ from kfx.unreachable import why_unreachable
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 LOGIN = "gcloud auth application-default login"
+KEY_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
+"""Names a key file, which goes before what `LOGIN` leaves."""
 
 _TIMEOUT_S = (10, 120)
 _ATTEMPTS = 5
@@ -131,7 +134,7 @@ class Api:
                 method, url, params=given, json=body, timeout=_TIMEOUT_S, allow_redirects=False
             )
         except (exceptions.RefreshError, exceptions.InvalidOperation) as error:
-            raise PermanentError(f"Google refused the credentials: {error}. Sign in again: {LOGIN}") from error
+            raise PermanentError(f"Google refused the credentials: {error}. Sign in again: {sign_in()}") from error
         except (requests.ConnectionError, requests.Timeout, exceptions.TransportError) as error:
             raise TransientError(f"{self.base} cannot be reached ({why_unreachable(error)}).") from error
         if answer.status_code >= 300:
@@ -155,6 +158,7 @@ def credentials(*, anonymous: bool) -> Any:
 
     Raises:
         MissingExtraError: google-auth is not installed.
+        UsageError: GOOGLE_APPLICATION_CREDENTIALS names what is no key file.
         PermanentError: This machine has no application default credentials.
     """
     try:
@@ -167,9 +171,30 @@ def credentials(*, anonymous: bool) -> Any:
         return AnonymousCredentials()  # type: ignore[no-untyped-call]
     try:
         found, _ = google.auth.default(scopes=[SCOPE])
-    except DefaultCredentialsError as error:
+    except (DefaultCredentialsError, OSError, ValueError, TypeError, AttributeError, LookupError) as error:
+        # google-auth checks little of a file before it uses it. Its own messages quote the file.
+        if path := os.environ.get(KEY_VARIABLE):
+            raise UsageError(
+                f"{KEY_VARIABLE} names {path}, which {_what_is_wrong(path, error)}. Unset the variable, or let it "
+                "name a key file."
+            ) from None
         raise PermanentError(f"There are no Google Cloud credentials here. Sign in: {LOGIN}") from error
     return found
+
+
+def sign_in() -> str:
+    """Returns the command that gives other credentials than the ones in use."""
+    return f"unset {KEY_VARIABLE}; {LOGIN}" if os.environ.get(KEY_VARIABLE) else LOGIN
+
+
+def _what_is_wrong(path: str, error: Exception) -> str:
+    if not Path(path).exists():
+        return "is not there"
+    if Path(path).is_dir():
+        return "is a folder"
+    if isinstance(error, OSError):
+        return f"cannot be read ({error.strerror})"
+    return "holds no credentials of Google's"
 
 
 def storage_address() -> str:
@@ -217,7 +242,7 @@ def _refused(method: str, url: str, status: int, headers: Mapping[str, str], tex
         wait = headers.get("Retry-After", "")
         return TransientError(message, float(wait) if wait.isdigit() else None)
     if status == 401:
-        message += f" Sign in again: {LOGIN}"
+        message += f" Sign in again: {sign_in()}"
     return ApiError(message, status)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from kfx.errors import KfxError, PermanentError, TransientError
-from kfx.gcp import LOGIN, Api, ApiError, NoJsonError, credentials, storage_address
+from kfx.errors import KfxError, MissingExtraError, TransientError, UsageError
+from kfx.gcp import KEY_VARIABLE, Api, ApiError, NoJsonError, credentials, sign_in, storage_address
 from kfx.submit.findings import Finding, Setup, api_of, bucket_of, emulated, grant, grant_on_bucket, lacking_of, you
 from kfx.submit.roles import account_roles
 from kfx.submit.vertex import endpoint
@@ -76,21 +76,23 @@ def _guarded(name: str, check: Callable[[Setup], Iterator[Finding]], setup: Setu
             yield Finding(name, "skipped", f"you may not look: {error}")
             return
         # What Google takes for malformed or absent is a setting.
-        yield Finding(name, "failed", str(error), LOGIN if error.status == 401 else "kfx init --force")
+        yield Finding(name, "failed", str(error), sign_in() if error.status == 401 else "kfx init --force")
     except NoJsonError as error:
         yield Finding(name, "failed", str(error), "kfx doctor  # again, past the proxy or with the right address")
     except KfxError as error:
         # Google refuses credentials that were found only when they are used: expired or revoked.
-        yield Finding(name, "failed", str(error), LOGIN)
+        yield Finding(name, "failed", str(error), sign_in())
 
 
 def _credentials(setup: Setup) -> Finding:
     try:
         found = credentials(anonymous=emulated(setup))
-    except PermanentError as error:
-        return Finding("credentials", "failed", str(error), LOGIN)
-    except KfxError as error:
+    except MissingExtraError as error:
         return Finding("credentials", "failed", str(error), "pip install 'kfx[gcp]'")
+    except UsageError as error:
+        return Finding("credentials", "failed", str(error), f"unset {KEY_VARIABLE}")
+    except KfxError as error:
+        return Finding("credentials", "failed", str(error), sign_in())
     who = getattr(found, "service_account_email", "") or type(found).__name__
     return Finding("credentials", "ok", "none, towards an emulator" if emulated(setup) else f"found ({who})")
 

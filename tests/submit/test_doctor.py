@@ -335,6 +335,15 @@ def test_without_credentials_google_is_not_asked(folder: Path, monkeypatch: pyte
     assert found["project"] == Finding("project", "skipped", "needs credentials")
 
 
+def test_a_key_file_that_is_not_there_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command is the one that helps."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(folder / "key.json"))
+    found = {finding.name: finding for finding in examine(Setup(project="my-project"))}
+    assert found["credentials"].fix == "unset GOOGLE_APPLICATION_CREDENTIALS"
+    assert f"{folder / 'key.json'}, which is not there" in found["credentials"].detail
+    assert found["project"] == Finding("project", "skipped", "needs credentials")
+
+
 def kfx(*arguments: str) -> Result:
     return CliRunner().invoke(kfx_, list(arguments), catch_exceptions=False)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 import pytest
 from google_double import PROJECT_NUMBER, RUNNING, SUCCEEDED, GoogleDouble, RefusalError
 
 from kfx.errors import PermanentError, TransientError, UsageError
-from kfx.gcp import Api, is_loopback
+from kfx.gcp import Api, credentials, is_loopback
 from kfx.submit import experiment, vertex
 from kfx.submit.job import Job
 from kfx.unreachable import why_unreachable
@@ -218,3 +219,56 @@ def test_a_proxys_page_is_no_answer_of_googles(api: Api, google: GoogleDouble, p
     assert str(error.value).startswith(f"{google.url.removeprefix('http://')} answered no JSON. A proxy")
     assert "--api-endpoint" in str(error.value)
     assert "guest" not in str(error.value)
+
+
+SECRET = "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "is not there"),
+        (b"[]", "holds no credentials of Google's"),
+        (b"\xff\xfe\x00" + SECRET.encode(), "holds no credentials of Google's"),
+        (b'{"type": "s3cret"}', "holds no credentials of Google's"),
+        (b'{"type": "service_account", "client_email": 1, "private_key": 5, "token_uri": 3}', "holds no credentials"),
+        (
+            b'{"type": "service_account", "client_email": "a@b", "private_key": "s3cret", "token_uri": "https://x"}',
+            "holds no credentials of Google's",
+        ),
+        (b'{"type": "authorized_user", "refresh_token": "s3cret"}', "holds no credentials of Google's"),
+    ],
+)
+def test_a_key_file_that_is_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, reason: str
+) -> None:
+    """Variable, path and way out; signing in helps nobody while the variable is set. The content stays in the file."""
+    key = tmp_path / "key.json"
+    if content is not None:
+        key.write_bytes(content)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
+    with pytest.raises(UsageError) as error:
+        credentials(anonymous=False)
+    told = "".join(traceback.format_exception(type(error.value), error.value, error.tb))
+    assert f"GOOGLE_APPLICATION_CREDENTIALS names {key}, which {reason}" in told
+    assert "Unset the variable" in told
+    assert SECRET not in told
+
+
+def test_a_folder_is_no_key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does an emulator need one."""
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path))
+    with pytest.raises(UsageError, match="which is a folder"):
+        credentials(anonymous=False)
+    assert credentials(anonymous=True)
+
+
+def test_what_signing_in_takes_depends_on_the_variable(google: GoogleDouble, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable goes before what gcloud leaves, so it has to go first."""
+    google.refusals = [("/v1/projects/p", RefusalError(401, "expired"))] * 2
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "key.json")
+    with pytest.raises(PermanentError, match="again: unset GOOGLE_APPLICATION_CREDENTIALS; gcloud auth"):
+        Api(google.url).get("/v1/projects/p")
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
+    with pytest.raises(PermanentError, match="again: gcloud auth application-default login"):
+        Api(google.url).get("/v1/projects/p")
