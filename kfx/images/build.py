@@ -17,6 +17,7 @@ from typing import Literal
 
 import kfx
 from kfx.errors import KfxError, PermanentError, UsageError
+from kfx.images import dockerfile
 from kfx.images.check import arguments, check_arguments, check_ignore_files, check_platform, check_push
 from kfx.images.content import any_goes_in, content_hash, left_out
 from kfx.images.engine import Build, Builder, Report
@@ -95,7 +96,7 @@ def name_of(request: Request) -> Reference:
     Raises:
         UsageError: The folder has no Dockerfile, the Dockerfile no such target, or the name is none.
     """
-    return parse(request.tag or default_name(_stage(request, _read(request)) or "full"))
+    return parse(request.tag or default_name(_stage(request, _read(request)).lower() or "full"))
 
 
 def build(request: Request, engine: Builder, report: Report, *, to_push: bool = False) -> Built:
@@ -114,7 +115,7 @@ def build(request: Request, engine: Builder, report: Report, *, to_push: bool = 
     """
     text = _read(request)
     stage = _stage(request, text)
-    target = stage or "full"
+    target = stage.lower() or "full"
     check_platform(request.platform)
     check_arguments(request.build_args, text, request.file)
     check_ignore_files(request.folder, request.file)
@@ -204,34 +205,30 @@ def _read(request: Request) -> str:
     return text
 
 
-def _stages(dockerfile: str) -> list[str]:
-    """The names of a Dockerfile's stages, in their order; empty for one without a name."""
-    found = re.findall(r"^FROM\s+\S.*?(?:\sAS\s+(\S+))?\s*$", dockerfile, re.IGNORECASE | re.MULTILINE)
-    return [str(name) for name in found]
-
-
 def stages(request: Request) -> list[str]:
-    """Returns the names of the Dockerfile's stages, in their order.
+    """Returns the names of the Dockerfile's stages in small letters, in their order.
 
     Raises:
         UsageError: There is no Dockerfile.
     """
-    return list(filter(None, _stages(_read(request))))
+    return [name.lower() for name in dockerfile.stages(_read(request)) if name]
 
 
-def _stage(request: Request, dockerfile: str) -> str:
-    """The stage to build; empty for a last one without a name."""
-    there = _stages(dockerfile)
+def _stage(request: Request, text: str) -> str:
+    """The stage to build, as the Dockerfile writes it; empty for a last one without a name."""
+    there = dockerfile.stages(text)
+    # Stages are told apart without regard to case, but not every engine finds one by another case.
+    written = {name.lower(): name for name in reversed(there)}
     if not request.target:
-        return "full" if "full" in there else next(iter(there[-1:]), "")
-    if request.target not in there:
+        return written.get("full", there[-1] if there else "")
+    if request.target.lower() not in written:
         raise UsageError(
             f"{request.file} has no target {request.target!r}. It has: {', '.join(filter(None, there)) or 'none'}."
         )
-    return request.target
+    return written[request.target.lower()]
 
 
-def _from_outside(request: Request, dockerfile: str) -> dict[str, str]:
+def _from_outside(request: Request, text: str) -> dict[str, str]:
     """Returns what shapes the image besides the folder and `--build-arg`: options of the engine, and the environment.
 
     Options such as `--network=host` leave no trace in the image, and are not among them.
@@ -244,24 +241,24 @@ def _from_outside(request: Request, dockerfile: str) -> dict[str, str]:
             # An engine takes the value of an argument without one from the environment.
             value = os.environ.get(whole.removeprefix("--build-arg="))
             traces.append(whole if value is None else f"{whole}={value}")
-    return {**{f"option {number}": trace for number, trace in enumerate(traces)}, **_epoch(dockerfile)}
+    return {**{f"option {number}": trace for number, trace in enumerate(traces)}, **_epoch(text)}
 
 
-def _epoch(dockerfile: str) -> dict[str, str]:
+def _epoch(text: str) -> dict[str, str]:
     """Returns the time of the image's files where the environment names one and the Dockerfile asks for it."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    return {"SOURCE_DATE_EPOCH": epoch} if epoch and "SOURCE_DATE_EPOCH" in arguments(dockerfile) else {}
+    return {"SOURCE_DATE_EPOCH": epoch} if epoch and "SOURCE_DATE_EPOCH" in arguments(text) else {}
 
 
-def _described(request: Request, dockerfile: str) -> dict[str, str]:
+def _described(request: Request, text: str) -> dict[str, str]:
     """Returns the labels' values that the Dockerfile asks for; an ARG it does not have would only draw a warning."""
     values = {
         "VERSION": kfx.__version__,
         "REVISION": _revision(request),
         "SOURCE": _git(request.folder, "config", "--get", "remote.origin.url"),
     }
-    asked = arguments(dockerfile)
-    return {name: values[name] for name in _LABEL_ARGS if name in asked and values[name]} | _epoch(dockerfile)
+    asked = arguments(text)
+    return {name: values[name] for name in _LABEL_ARGS if name in asked and values[name]} | _epoch(text)
 
 
 def _revision(request: Request) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kfx.errors import UsageError
+from kfx.images.dockerfile import instructions
 from kfx.images.record import recorded
 from kfx.images.reference import Reference
 
@@ -40,8 +41,7 @@ def arguments(dockerfile: str) -> list[str]:
         dockerfile: Its text.
     """
     found: dict[str, None] = {}
-    joined = re.sub(r"[\\`][ \t]*\n", " ", dockerfile)
-    for line in re.findall(r"^[ \t]*ARG[ \t]+(.+)$", joined, re.IGNORECASE | re.MULTILINE):
+    for line in re.findall(r"^ARG[ \t]+(.+)$", "\n".join(instructions(dockerfile)), re.IGNORECASE | re.MULTILINE):
         # One ARG may declare several; what is quoted is a value.
         bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", line)
         found.update(dict.fromkeys(re.findall(r"(?:^|\s)([A-Za-z_]\w*)(?==|\s|$)", bare)))

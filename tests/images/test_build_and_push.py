@@ -13,7 +13,7 @@ import pytest
 
 import kfx
 from kfx.errors import PermanentError, UsageError
-from kfx.images.build import Request, build, push
+from kfx.images.build import Request, build, push, stages
 from kfx.images.content import content_hash
 from kfx.images.engine import Engine, find_engine
 from kfx.images.record import RECORD, default_name, recorded
@@ -307,6 +307,15 @@ def test_the_step_that_failed_is_named_not_the_one_begun_last(
         build(Request(folder=tmp_path, target="slim", tag="localhost/kfx-test:1"), find_engine("docker"), print)
 
 
+def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """A program named docker that has no image, and prints what it is asked to build."""
+    docker = folder / "docker"
+    docker.write_text('#!/bin/sh\n[ "$1" = version ] && exit 0\n[ "$1" = image ] && exit 1\necho "$@"\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return find_engine("docker")
+
+
 @pytest.mark.parametrize(
     ("dockerfile", "stage", "counts_as", "name"),
     [
@@ -315,6 +324,17 @@ def test_the_step_that_failed_is_named_not_the_one_begun_last(
         ("FROM a AS tools\nFROM --platform=linux/amd64 registry/kfx:1\n", "", "full", "localhost/kfx:{}"),
         ("FROM a AS base\nfrom base as trainer\n", "trainer", "trainer", "localhost/trainer:{}"),
         ("FROM a AS base\nFROM base AS dataflow\n", "dataflow", "dataflow", "localhost/kfx:{}-dataflow"),
+        ("FROM a AS base\n  FROM base AS odd\n", "odd", "odd", "localhost/kfx:{}-odd"),
+        ("FROM a AS base\nFROM base \\ \n# in between\n\n AS one\n", "one", "one", "localhost/kfx:{}-one"),
+        ("#syntax=x\n# escape=`\nFROM a `\n\tAS one\nRUN b\\\n", "one", "one", "localhost/kfx:{}-one"),
+        ("FROM a AS Full\nFROM Full AS test\n", "Full", "full", "localhost/kfx:{}"),
+        (
+            "FROM a AS one\nRUN python <<'E' && b <<-F\nfrom x\nE\nfrom x as y\n\tF\n",
+            "one",
+            "one",
+            "localhost/kfx:{}-one",
+        ),
+        ("FROM a AS one\nRUN echo 1 << n\nFROM one AS two\n", "two", "two", "localhost/kfx:{}-two"),
     ],
 )
 def test_without_a_target_the_full_stage_or_the_last_is_built(
@@ -324,26 +344,13 @@ def test_without_a_target_the_full_stage_or_the_last_is_built(
     for variable in ("BASE_KFX_IMAGE", "BASE_KFX_SLIM_IMAGE"):
         monkeypatch.delenv(variable, raising=False)
     (tmp_path / "Dockerfile").write_text(dockerfile)
-    docker = tmp_path / "docker"
-    docker.write_text('#!/bin/sh\n[ "$1" = version ] && exit 0\n[ "$1" = image ] && exit 1\necho "$@"\n')
-    docker.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     lines: list[str] = []
 
-    built = build(Request(folder=tmp_path), find_engine("docker"), lines.append)
+    built = build(Request(folder=tmp_path), stand_in(tmp_path, monkeypatch), lines.append)
 
     assert (built.target, str(built.name)) == (counts_as, name.format(kfx.__version__))
     words = lines[0].split()
     assert (words[words.index("--target") + 1] if "--target" in words else "") == stage
-
-
-def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """A program named docker that has no image, and prints what it is asked to build."""
-    docker = folder / "docker"
-    docker.write_text('#!/bin/sh\n[ "$1" = version ] && exit 0\n[ "$1" = image ] && exit 1\necho "$@"\n')
-    docker.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    return find_engine("docker")
 
 
 @pytest.mark.parametrize(
@@ -393,3 +400,16 @@ def test_options_that_change_the_image_change_its_hash(tmp_path: Path, monkeypat
     seen.append(tag())
 
     assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize("target", ["full", "Full", "FULL"])
+def test_a_stage_is_found_whatever_its_case(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine gets the name as the Dockerfile writes it; tags and records have it in small letters."""
+    (tmp_path / "Dockerfile").write_text("FROM scratch AS Full\nFROM Full AS test\n")
+    request = Request(folder=tmp_path, target=target, tag="localhost/kfx-test:1")
+    lines: list[str] = []
+
+    built = build(request, stand_in(tmp_path, monkeypatch), lines.append)
+
+    assert "--target Full " in lines[-1]
+    assert (built.target, stages(request)) == ("full", ["full", "test"])
