@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import kfx
-from kfx.errors import PermanentError, TransientError
+from kfx.errors import PermanentError, TransientError, UsageError
 from kfx.images.reference import Reference
 from kfx.unreachable import why_unreachable
 
@@ -35,6 +35,7 @@ _ACCEPT = ", ".join(
 )
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 _DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
+_MEND = "Mend the file or move it away, then log in again."
 _TRANSIENT = {408, 429, 500, 502, 503, 504}
 
 
@@ -47,6 +48,7 @@ def digest_of(name: Reference) -> str | None:
     Raises:
         TransientError: The registry cannot be reached or is overloaded.
         PermanentError: It refuses: no permission, or no registry at that address.
+        UsageError: The stored logins, or what a credential helper prints, cannot be read.
     """
     url = f"{_address(name)}/v2/{_path(name)}/manifests/{name.digest or name.tag or 'latest'}"
     status, headers = _head(url, {})
@@ -127,16 +129,16 @@ def _is_loopback(url: str) -> bool:
 def _basic(name: Reference) -> str:
     """Returns the Authorization header of a stored login, or an empty string when there is none."""
     key = "https://index.docker.io/v1/" if name.registry == "docker.io" else name.registry
-    for config in _configurations():
-        helper = config.get("credHelpers", {}).get(name.registry) or config.get("credsStore")
-        if helper and (login := _ask(helper, key)):
+    for place, config in _configurations():
+        helper = _table(place, config, "credHelpers").get(name.registry) or config.get("credsStore")
+        if helper and (login := _ask(str(helper), key)):
             return _header(f"{login['Username']}:{login['Secret']}".encode())
-        if auth := config.get("auths", {}).get(key, {}).get("auth"):
+        if auth := _table(place, _table(place, config, "auths"), key).get("auth"):
             return f"Basic {auth}"
     return ""
 
 
-def _configurations() -> Iterator[dict[str, Any]]:
+def _configurations() -> Iterator[tuple[Path, dict[str, Any]]]:
     places = [Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"]
     if authfile := os.environ.get("REGISTRY_AUTH_FILE"):
         places.insert(0, Path(authfile))
@@ -144,22 +146,48 @@ def _configurations() -> Iterator[dict[str, Any]]:
         places.append(Path(runtime, "containers", "auth.json"))
     for place in places:
         if place.is_file():
-            try:
-                yield json.loads(place.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise PermanentError(f"{place} is not JSON, so the login for the registry cannot be read.") from error
+            yield place, _read(place)
+
+
+def _read(place: Path) -> dict[str, Any]:
+    # Without the cause: Python's own error carries the text, logins included.
+    try:
+        config = json.loads(place.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{place}, where logins for registries are, cannot be read ({error.strerror}).") from None
+    except ValueError:
+        raise UsageError(f"{place} is not JSON, so no login for a registry can be read. {_MEND}") from None
+    if not isinstance(config, dict):
+        raise UsageError(f"{place} is no JSON object, so no login for a registry can be read. {_MEND}")
+    return config
+
+
+def _table(place: Path, config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Returns a JSON object of a configuration file; an empty one where there is none."""
+    found = config.get(key, {})
+    if not isinstance(found, Mapping):
+        raise UsageError(f"{key!r} in {place} is no JSON object, so no login for a registry can be read. {_MEND}")
+    return found
 
 
 def _ask(helper: str, key: str) -> dict[str, str] | None:
     """Asks a credential helper (github.com/docker/docker-credential-helpers); None when it knows no login."""
     program = f"docker-credential-{helper}"
     try:
-        done = subprocess.run([program, "get"], input=key, capture_output=True, text=True, timeout=60, check=False)
-    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+        done = subprocess.run([program, "get"], input=key.encode(), capture_output=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
         raise PermanentError(f"The login for {key} comes from {program}, which does not answer: {error}") from error
     if done.returncode:
         return None
-    login: dict[str, str] = json.loads(done.stdout)
+    try:
+        login = json.loads(done.stdout)
+    except ValueError:
+        login = None
+    if not isinstance(login, dict) or not {"Username", "Secret"} <= login.keys():
+        raise UsageError(
+            f"The login for {key} comes from {program}, which prints no JSON object with Username and Secret. "
+            "Reinstall it, or name another credential helper in Docker's configuration."
+        )
     return login
 
 

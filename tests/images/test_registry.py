@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from kfx.errors import PermanentError, TransientError
+from kfx.errors import PermanentError, TransientError, UsageError
 from kfx.images.reference import parse
 from kfx.images.registry import digest_of
 
@@ -197,11 +197,55 @@ def test_an_absent_registry_is_transient() -> None:
         digest_of(parse("127.0.0.1:1/r/kfx:1"))
 
 
-def test_a_broken_configuration_is_named(double: Registry, tmp_path: Path) -> None:
-    """The file's path is in the message, its content is not."""
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{'auths': secret", r"config\.json is not JSON"),
+        ("\udcff secret", r"config\.json is not JSON"),
+        ('["secret"]', r"config\.json is no JSON object"),
+        ('{"auths": null, "x": "secret"}', r"'auths' in .*config\.json is no JSON object"),
+        ('{"auths": ["secret"]}', r"'auths' in .*config\.json is no JSON object"),
+        ('{"auths": {"HOST": "secret"}}', r"'HOST' in .*config\.json is no JSON object"),
+        ('{"credHelpers": null, "x": "secret"}', r"'credHelpers' in .*config\.json is no JSON object"),
+    ],
+)
+def test_a_broken_configuration_is_named(double: Registry, tmp_path: Path, text: str, reason: str) -> None:
+    """The file's path is in the message, its content is not, and not in the traceback either."""
     double.challenge = 'Basic realm="r"'
-    (tmp_path / "config.json").write_text("{'auths': secret")
+    written = text.replace("HOST", double.host).encode(errors="surrogateescape")
+    (tmp_path / "config.json").write_bytes(written)
 
-    with pytest.raises(PermanentError, match=r"config\.json is not JSON") as caught:
+    with pytest.raises(UsageError, match=reason.replace("HOST", double.host)) as caught:
         digest_of(parse(f"{double.host}/r/kfx:1"))
     assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("printed", ["secret", "[]", '{"Username": "secret"}', "\\377"])
+def test_a_helper_that_prints_no_login_is_named(
+    double: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: str
+) -> None:
+    """What it printed may be half a login, and stays out of the message."""
+    double.challenge = 'Basic realm="r"'
+    (tmp_path / "config.json").write_text(json.dumps({"credHelpers": {double.host: "test"}}))
+    helper = tmp_path / "docker-credential-test"
+    helper.write_text(f"#!/bin/sh\ncat > /dev/null\nprintf '{printed}'\n")
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    with pytest.raises(UsageError, match="comes from docker-credential-test, which prints no JSON object") as caught:
+        digest_of(parse(f"{double.host}/r/kfx:1"))
+    assert "secret" not in str(caught.value)
+
+
+def test_a_helper_that_is_no_program_is_named(
+    double: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that may not be run is told as one that is absent."""
+    double.challenge = 'Basic realm="r"'
+    (tmp_path / "config.json").write_text(json.dumps({"credsStore": "test"}))
+    (tmp_path / "docker-credential-test").write_text("")
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(PermanentError, match="docker-credential-test, which does not answer"):
+        digest_of(parse(f"{double.host}/r/kfx:1"))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import threading
 from collections.abc import Callable, Iterable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -430,6 +432,31 @@ def test_a_registry_that_does_not_answer_leaves_it_open(folder: Path, google: Go
     line = image_lines(google, "--image=reg.invalid/team/kfx:1.0")["image"]
     assert (line["state"], line["fix"]) == ("skipped", "")
     assert "reg.invalid cannot be reached" in line["detail"]
+
+
+def test_stored_logins_that_cannot_be_read_fail_the_image_line(
+    folder: Path, google: GoogleDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line names the file; another image would not mend it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="r"')
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            """Says nothing."""
+
+    (folder / "config.json").write_text("[]", encoding="utf-8")
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+    monkeypatch.delenv("REGISTRY_AUTH_FILE", raising=False)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        line = image_lines(google, f"--image=localhost:{server.server_port}/team/kfx:1.0")["image"]
+        server.shutdown()
+    assert (line["state"], line["fix"]) == ("failed", "kfx doctor  # again, when that is mended")
+    assert f"{folder / 'config.json'} is no JSON object" in line["detail"]
 
 
 def test_what_was_pushed_from_here_is_the_image(folder: Path, google: GoogleDouble, registry: str) -> None:
