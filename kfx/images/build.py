@@ -19,7 +19,7 @@ import kfx
 from kfx.errors import KfxError, PermanentError, UsageError
 from kfx.images import dockerfile
 from kfx.images.check import arguments, check_arguments, check_ignore_files, check_platform, check_push
-from kfx.images.content import any_goes_in, content_hash, left_out
+from kfx.images.content import any_goes_in, content_hash, left_out, specials
 from kfx.images.engine import Build, Builder, Report
 from kfx.images.record import Pushed, default_name, record
 from kfx.images.reference import Reference, parse
@@ -135,6 +135,8 @@ def build(request: Request, engine: Builder, report: Report, *, to_push: bool = 
             return found("in the registry")
     if behind := left_out(request.folder):
         report(f"Left out: {', '.join(behind)}. A line such as !{behind[0]} in .dockerignore takes one in.")
+    if never := specials(request.folder):
+        report(f"Left out: {', '.join(never)}. Pipes, sockets and devices go into no image.")
     engine.build(
         Build(
             folder=request.folder,

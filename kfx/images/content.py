@@ -5,7 +5,8 @@ Dockerfile, the target, the platform and the build arguments. Build secrets (cre
 they leave no trace in the image. The base image counts by its name: give `kfx build --force` when it moved.
 
 `.env` files, `.git` and kfx's own `.kfx` are left out also where no `.dockerignore` says so: the first two may hold
-passwords, and all three change without a change to the image. A line such as `!.git` takes one in.
+passwords, and all three change without a change to the image. A line such as `!.git` takes one in. Pipes, sockets and
+devices are never sent: what they hold is not in the folder, and reading one may never end.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -57,11 +59,24 @@ def content_hash(folder: Path, dockerfile: Path, choices: Mapping[str, str]) -> 
 
 
 def sent_files(folder: Path) -> Iterator[Path]:
-    """Yields the files an engine is sent, in the order of their names: those the rules of the folder let through.
+    """Yields the files and links an engine is sent, in the order of their names: those the folder's rules let through.
 
     Raises:
         OSError: The folder cannot be read.
     """
+    return (path for path in _let_through(folder) if not _is_special(path))
+
+
+def specials(folder: Path) -> list[str]:
+    """Returns what the folder's rules let through and no engine is sent: the names of pipes, sockets and devices.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    return [path.relative_to(folder).as_posix() for path in _let_through(folder) if _is_special(path)]
+
+
+def _let_through(folder: Path) -> Iterator[Path]:
     rules = _rules(folder)
     for parent, folders, names in os.walk(folder):
         here = Path(parent)
@@ -71,6 +86,11 @@ def sent_files(folder: Path) -> Iterator[Path]:
             path = here / name
             if not is_ignored(rules, path.relative_to(folder).as_posix()):
                 yield path
+
+
+def _is_special(path: Path) -> bool:
+    mode = path.lstat().st_mode
+    return not (stat.S_ISREG(mode) or stat.S_ISLNK(mode))
 
 
 def left_out(folder: Path) -> list[str]:
@@ -94,12 +114,13 @@ def left_out(folder: Path) -> list[str]:
 def sent_folder(folder: Path) -> Iterator[Path]:
     """Gives the folder an engine is to be sent: the folder itself, or a copy while engines would send more of it.
 
-    An engine reads `.dockerignore` and nothing else, and not every engine takes another file in its place.
+    An engine reads `.dockerignore` and nothing else, and not every engine takes another file in its place. A pipe is
+    sent by one, and stops another.
 
     Raises:
         OSError: The folder cannot be read, or there is no room for a copy.
     """
-    if not left_out(folder):
+    if not left_out(folder) and not specials(folder):
         yield folder
         return
     with tempfile.TemporaryDirectory(prefix="kfx-build-") as scratch:
@@ -120,7 +141,11 @@ def copy_sent(folder: Path, target: Path) -> None:
         paths = {name: Path(parent, name) for name in names}
         folders = {name for name, path in paths.items() if path.is_dir() and not path.is_symlink()}
         inside = {name: path.relative_to(folder).as_posix() for name, path in paths.items()}
-        return [n for n in names if (not _may_hold(rules, inside[n]) if n in folders else is_ignored(rules, inside[n]))]
+        files = set(names) - folders
+        return [
+            *(name for name in folders if not _may_hold(rules, inside[name])),
+            *(name for name in files if is_ignored(rules, inside[name]) or _is_special(paths[name])),
+        ]
 
     shutil.copytree(folder, target, symlinks=True, ignore=behind)
 

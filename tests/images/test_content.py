@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
+import tempfile
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kfx.errors import UsageError
-from kfx.images.content import content_hash, copy_sent, is_ignored, left_out, parse_rules, sent_files, sent_folder
+from kfx.images.build import Request, build
+from kfx.images.content import (
+    content_hash,
+    copy_sent,
+    is_ignored,
+    left_out,
+    parse_rules,
+    sent_files,
+    sent_folder,
+    specials,
+)
 from kfx.images.engine import Build, Engine
 from kfx.images.reference import parse
 
@@ -51,15 +65,15 @@ def test_the_engine_is_sent_the_same_files(tmp_path: Path, engine: Engine, conta
         path.write_text(name)
     (tmp_path / ".dockerignore").write_text("*\n!kfx\n!run\n!docs/*.md\n**/__pycache__\n**/.env*\n")
     (tmp_path / "Dockerfile").write_text(f"FROM {container_engine}\nCOPY . /sent\n")
-    name = parse("localhost/kfx-test-sent:1")
+    image = parse("localhost/kfx-test-sent:1")
 
-    engine.build(Build(tmp_path, tmp_path / "Dockerfile", (name,)), print)
+    engine.build(Build(tmp_path, tmp_path / "Dockerfile", (image,)), print)
 
     # buildah runs commands in working containers only.
-    container = program(engine, "from", str(name)) if engine.program == "buildah" else ""
+    container = program(engine, "from", str(image)) if engine.program == "buildah" else ""
     try:
         listed = program(
-            engine, "run", *([container] if container else ["--rm", str(name)]), "find", "/sent", "-type", "f"
+            engine, "run", *([container] if container else ["--rm", str(image)]), "find", "/sent", "-type", "f"
         )
     finally:
         if container:
@@ -101,6 +115,39 @@ def test_secrets_and_records_stay_behind_unless_asked_for(
     assert all(path.stat().st_mode & 0o111 for path in copied if path.name == "run")
     with sent_folder(folder) as given:
         assert (given == folder) == (not behind)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_only_files_and_links_are_sent_and_hashed(
+    kind: str, folder: Path, engine: Engine, container_engine: str
+) -> None:
+    """Reading a pipe nobody writes to would never end; engines get a copy without it."""
+    (folder / "Dockerfile").write_text(f"FROM {container_engine}\nCOPY . /sent\n")
+    (folder / ".dockerignore").write_text("*\n!greeting\n!odd\n!link\n")
+    (folder / "link").symlink_to("odd/special")
+    (folder / "odd").mkdir()
+    before = content_hash(folder, folder / "Dockerfile", {})
+    make_special(kind, folder / "odd" / "special")
+    lines: list[str] = []
+
+    assert specials(folder) == ["odd/special"]
+    assert [path.name for path in sent_files(folder)] == ["greeting", "link"]
+    assert content_hash(folder, folder / "Dockerfile", {}) == before
+    with sent_folder(folder) as given:
+        assert sorted(path.name for path in given.rglob("*")) == ["greeting", "link", "odd"]
+    tag = f"localhost/kfx-test:{uuid.uuid4().hex}"
+    assert build(Request(folder=folder, tag=tag), engine, lines.append).how == "built"
+    assert "Left out: odd/special. Pipes, sockets and devices go into no image." in lines
+
+
+def make_special(kind: str, path: Path) -> None:
+    if kind == "pipe":
+        os.mkfifo(path)
+        return
+    # A socket's path has at most 107 characters, fewer than a test's folder may have.
+    with tempfile.TemporaryDirectory() as short, socket.socket(socket.AF_UNIX) as made:
+        made.bind(f"{short}/s")
+        Path(short, "s").rename(path)
 
 
 def test_kfxs_own_image_gets_no_secret_and_no_test() -> None:
