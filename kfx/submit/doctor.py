@@ -6,11 +6,12 @@ Only reads and permission tests, which cost nothing and change nothing. The REST
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from kfx.errors import KfxError, MissingExtraError, TransientError, UsageError
 from kfx.gcp import KEY_VARIABLE, Api, ApiError, NoJsonError, credentials, sign_in, storage_address
 from kfx.submit.findings import Finding, Setup, api_of, bucket_of, emulated, grant, grant_on_bucket, lacking_of, you
+from kfx.submit.job import check_field
 from kfx.submit.roles import account_roles
 from kfx.submit.vertex import endpoint
 
@@ -37,6 +38,7 @@ BIGQUERY_PERMISSIONS = {
 
 _BUCKET_PERMISSIONS = ("storage.objects.create", "storage.objects.get", "storage.objects.list")
 _CALLER_PERMISSIONS = ("aiplatform.pipelineJobs.create", "aiplatform.pipelineJobs.get")
+_REQUIRED = ("project", "region", "pipeline_root")
 _ARTIFACT_IMAGE = re.compile(r"^([a-z0-9-]+)-docker\.pkg\.dev/([^/]+)/([^/]+)/")
 
 
@@ -48,21 +50,41 @@ def examine(setup: Setup) -> Iterator[Finding]:
     """
     signed_in = _credentials(setup)
     yield signed_in
-    missing = [name for name in ("project", "region", "pipeline_root") if not getattr(setup, name)]
-    if missing:
-        yield Finding("settings", "failed", f"not set: {', '.join(missing)}", "kfx init")
-    else:
-        yield Finding("settings", "ok", f"{setup.project}, {setup.region}, {setup.pipeline_root}")
+    wrong = _malformed(setup)
+    yield _settings(setup, wrong)
     for name, needs, check in _CHECKS:
         if check is _dataflow and not setup.dataflow_image:
             continue
         absent = [field for field in needs if not getattr(setup, field)]
+        # An empty account stands for Google's own one, a malformed one for none.
+        unusable = [field for field in (*needs, *_MAY_NEED.get(name, ())) if field in wrong]
         if signed_in.state != "ok":
             yield Finding(name, "skipped", "needs credentials")
-        elif absent:
-            yield Finding(name, "skipped", f"needs {' and '.join(absent)}")
+        elif absent or unusable:
+            yield Finding(name, "skipped", f"needs {' and '.join([*absent, *unusable])}")
         else:
             yield from _guarded(name, check, setup)
+
+
+def _malformed(setup: Setup) -> dict[str, str]:
+    """Returns setting -> why `kfx init` and `kfx submit` would refuse it."""
+    refused = {}
+    for name in (*_REQUIRED, "service_account"):
+        if value := getattr(setup, name):
+            try:
+                check_field(name, value)
+            except UsageError as error:
+                refused[name] = str(error)
+    return refused
+
+
+def _settings(setup: Setup, wrong: Mapping[str, str]) -> Finding:
+    missing = [name for name in _REQUIRED if not getattr(setup, name)]
+    unset = [f"not set: {', '.join(missing)}"] if missing else []
+    if missing or wrong:
+        fix = "kfx init --force" if wrong else "kfx init"
+        return Finding("settings", "failed", " ".join([*wrong.values(), *unset]), fix)
+    return Finding("settings", "ok", f"{setup.project}, {setup.region}, {setup.pipeline_root}")
 
 
 def _guarded(name: str, check: Callable[[Setup], Iterator[Finding]], setup: Setup) -> Iterator[Finding]:
@@ -243,3 +265,5 @@ _CHECKS: tuple[tuple[str, tuple[str, ...], Callable[[Setup], Iterator[Finding]]]
     ("roles", ("project",), account_roles),
     ("artifact registry", ("image",), _repository),
 )
+_MAY_NEED = {"roles": ("pipeline_root", "service_account")}
+"""What a check goes without where it is not set."""

@@ -22,6 +22,7 @@ from kfx.errors import UsageError
 from kfx.images.record import Pushed, record
 from kfx.submit.doctor import APIS, BIGQUERY_PERMISSIONS, DATAFLOW_API, examine
 from kfx.submit.findings import Finding, Setup, you
+from kfx.submit.job import check_field
 from kfx.submit.roles import RUNNER_ROLES
 
 ACCOUNT = "runner@my-project.iam.gserviceaccount.com"
@@ -324,6 +325,38 @@ def test_nothing_set_is_told_and_the_rest_skipped(google: GoogleDouble) -> None:
     assert (found["settings"].state, found["settings"].fix) == ("failed", "kfx init")
     assert found["apis"] == Finding("apis", "skipped", "needs project")
     assert not google.sent
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "skipped"),
+    [
+        ("project", "Acme ML!", {"project", "apis", "vertex ai", "submit", "bigquery", "dataflow", "roles"}),
+        ("project", "True", {"project", "apis"}),
+        ("region", "eu west", {"vertex ai", "bucket"}),
+        ("pipeline_root", "acme-runs/kfx", {"bucket", "roles"}),
+        ("pipeline_root", "gs:/acme-runs/kfx", {"bucket", "roles"}),
+        ("service_account", "runner", {"service account", "roles"}),
+    ],
+)
+def test_a_setting_that_submit_refuses_fails(
+    setup: Setup, google: GoogleDouble, field: str, value: str, skipped: set[str]
+) -> None:
+    """The line has submit's words, and nothing is asked of Google with such a value."""
+    with pytest.raises(UsageError) as refused:
+        check_field(field, value)
+    found = {finding.name: finding for finding in examine(dataclasses.replace(setup, **{field: value}))}
+    assert found["settings"] == Finding("settings", "failed", str(refused.value), "kfx init --force")
+    assert {found[name] for name in skipped} == {Finding(name, "skipped", f"needs {field}") for name in skipped}
+    assert {finding.state for finding in found.values() if f"needs {field}" != finding.detail} <= {"ok", "failed"}
+    assert [finding.name for finding in found.values() if finding.state == "failed"] == ["settings"]
+    assert not [sent for sent in google.sent if value in f"{sent.path}{sent.query}"]
+
+
+def test_what_is_malformed_and_what_is_not_set_are_told_together(google: GoogleDouble) -> None:
+    """One look shows all there is to mend; `project = true` in kfx.toml arrives here as a text."""
+    found = {finding.name: finding for finding in examine(Setup(project="True", api_endpoint=google.url))}
+    assert "The project 'True' must be 6 to 30" in found["settings"].detail
+    assert found["settings"].detail.endswith("not set: region, pipeline_root")
 
 
 def test_without_credentials_google_is_not_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
