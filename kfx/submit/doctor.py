@@ -39,6 +39,9 @@ BIGQUERY_PERMISSIONS = {
 _BUCKET_PERMISSIONS = ("storage.objects.create", "storage.objects.get", "storage.objects.list")
 _CALLER_PERMISSIONS = ("aiplatform.pipelineJobs.create", "aiplatform.pipelineJobs.get")
 _REQUIRED = ("project", "region", "pipeline_root")
+_OWN_ACCOUNT = re.compile(r"^([^@]+)@(?!gcp-sa-)([^.@]+)(?:\.([^@]+))?\.iam\.gserviceaccount\.com$")
+"""An account that somebody made. A project of a domain, `example.com:ml`, is `ml.example.com` in it."""
+_DEFAULT_ACCOUNT = re.compile(r"^(\d+)-compute@developer\.gserviceaccount\.com$")
 _ARTIFACT_IMAGE = re.compile(r"^([a-z0-9-]+)-docker\.pkg\.dev/([^/]+)/([^/]+)/")
 
 
@@ -212,8 +215,7 @@ def _account(setup: Setup) -> Iterator[Finding]:
     except ApiError as error:
         if error.status != 404:
             raise
-        fix = f"gcloud iam service-accounts create {account.partition('@')[0]} --project={setup.project}"
-        yield Finding("service account", "failed", f"there is no {account}", fix)
+        yield _no_account(account, setup.project)
         return
     if lacking_of(api, f"{path}:testIamPermissions", ("iam.serviceAccounts.actAs",)):
         fix = (
@@ -223,6 +225,21 @@ def _account(setup: Setup) -> Iterator[Finding]:
         yield Finding("service account", "failed", f"you may not act as {account}", fix)
     else:
         yield Finding("service account", "ok", account)
+
+
+def _no_account(account: str, project: str) -> Finding:
+    """The way to an account that is not there: its address has the project that it belongs to, or is Google's own."""
+    if found := _OWN_ACCOUNT.match(account):
+        name, place, domain = found.groups()
+        home = f"{domain}:{place}" if domain else place
+        fix = f"gcloud iam service-accounts create {name} --project={home}"
+        return Finding("service account", "failed", f"there is no {account}", fix)
+    if found := _DEFAULT_ACCOUNT.match(account):
+        detail = f"there is no {account}: Google makes its default account when Compute Engine's API is enabled"
+        fix = f"gcloud services enable compute.googleapis.com --project={found[1]}"
+        return Finding("service account", "failed", detail, fix)
+    detail = f"there is no {account}, and only Google makes accounts of that name: name one of these"
+    return Finding("service account", "failed", detail, f"gcloud iam service-accounts list --project={project}")
 
 
 def _vertex(setup: Setup) -> Iterator[Finding]:

@@ -265,6 +265,45 @@ def test_a_line_that_lacks_two_things_is_two_lines(setup: Setup, google: GoogleD
     ]
 
 
+@pytest.mark.parametrize(
+    ("account", "detail", "fix"),
+    [
+        (
+            "runner@shared-sa.iam.gserviceaccount.com",
+            "",
+            "gcloud iam service-accounts create runner --project=shared-sa",
+        ),
+        (
+            "runner@ml.example.com.iam.gserviceaccount.com",
+            "",
+            "gcloud iam service-accounts create runner --project=example.com:ml",
+        ),
+        (
+            "123-compute@developer.gserviceaccount.com",
+            ": Google makes its default account when Compute Engine's API is enabled",
+            "gcloud services enable compute.googleapis.com --project=123",
+        ),
+        (
+            "my-project@appspot.gserviceaccount.com",
+            ", and only Google makes accounts of that name: name one of these",
+            "gcloud iam service-accounts list --project=my-project",
+        ),
+        (
+            "service-123@gcp-sa-aiplatform.iam.gserviceaccount.com",
+            ", and only Google makes accounts of that name: name one of these",
+            "gcloud iam service-accounts list --project=my-project",
+        ),
+    ],
+)
+def test_an_absent_account_is_made_where_it_belongs(
+    setup: Setup, google: GoogleDouble, account: str, detail: str, fix: str
+) -> None:
+    """The command makes the very account of that address, which may be another project's or Google's to make."""
+    lines = examine(dataclasses.replace(setup, service_account=account))
+    (line,) = [finding for finding in lines if finding.name == "service account"]
+    assert line == Finding("service account", "failed", f"there is no {account}{detail}", fix)
+
+
 def test_without_a_service_account_googles_own_is_looked_at(setup: Setup, google: GoogleDouble) -> None:
     """Tasks run as Compute Engine's default account then, which may lack BigQuery as any other."""
     account = f"{PROJECT_NUMBER}-compute@developer.gserviceaccount.com"
