@@ -19,7 +19,7 @@ import kfx
 from kfx.errors import KfxError, PermanentError, UsageError
 from kfx.images import dockerfile
 from kfx.images.check import arguments, check_arguments, check_ignore_files, check_platform, check_push
-from kfx.images.content import any_goes_in, content_hash, left_out, specials
+from kfx.images.content import any_goes_in, content_hash, left_out, read_text, specials
 from kfx.images.engine import Build, Builder, Report
 from kfx.images.record import Pushed, default_name, record
 from kfx.images.reference import Reference, parse
@@ -198,7 +198,7 @@ def _same_in_registry(content: Reference, name: Reference, report: Report) -> bo
 
 def _read(request: Request) -> str:
     try:
-        text = request.file.read_text(encoding="utf-8")
+        text = read_text(request.file)
     except OSError as error:
         raise UsageError(
             f"{request.file} cannot be read ({error.strerror}). kfx build runs in a clone of kfx, or in a folder with "

@@ -99,7 +99,7 @@ def left_out(folder: Path) -> list[str]:
     Raises:
         OSError: The folder cannot be read.
     """
-    own = parse_rules(_own_lines(folder))
+    own = _own_rules(folder)
     rules = _rules(folder)
     found = []
     for parent, folders, names in os.walk(folder):
@@ -165,7 +165,11 @@ Rule = tuple[bool, str, "re.Pattern[str]"]
 
 
 def parse_rules(lines: Sequence[str]) -> list[Rule]:
-    """Reads the lines of a `.dockerignore` file (docs.docker.com/build/concepts/context/#dockerignore-files)."""
+    """Reads the lines of a `.dockerignore` file (docs.docker.com/build/concepts/context/#dockerignore-files).
+
+    Raises:
+        UsageError: A line is no pattern.
+    """
     rules = []
     for line in lines:
         text = line.strip()
@@ -173,18 +177,43 @@ def parse_rules(lines: Sequence[str]) -> list[Rule]:
             continue
         pattern = text.removeprefix("!").strip().strip("/")
         if pattern not in ("", "."):
-            rules.append((text.startswith("!"), pattern, _regex(pattern)))
+            try:
+                # Each part is looked at by itself as well, for the folders above a file.
+                for part in pattern.split("/"):
+                    _regex(part)
+                rules.append((text.startswith("!"), pattern, _regex(pattern)))
+            except re.error as error:
+                raise UsageError(f"The line {text!r} is no pattern: {error}.") from error
     return rules
 
 
 def _rules(folder: Path) -> list[Rule]:
     """The rules of a build folder: its own decide after kfx's."""
-    return parse_rules([*_LEFT_OUT, *_own_lines(folder)])
+    return [*parse_rules(_LEFT_OUT), *_own_rules(folder)]
 
 
-def _own_lines(folder: Path) -> list[str]:
+def _own_rules(folder: Path) -> list[Rule]:
     ignore_file = folder / ".dockerignore"
-    return ignore_file.read_text(encoding="utf-8").splitlines() if ignore_file.is_file() else []
+    if not ignore_file.is_file():
+        return []
+    lines = read_text(ignore_file).splitlines()
+    try:
+        return parse_rules(lines)
+    except UsageError as error:
+        raise UsageError(f"{ignore_file} cannot be used. {error}") from error
+
+
+def read_text(path: Path) -> str:
+    """Reads a Dockerfile or a `.dockerignore`.
+
+    Raises:
+        OSError: It cannot be read.
+        UsageError: It is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not UTF-8 at byte {error.start}: save it as UTF-8.") from error
 
 
 def is_ignored(rules: Sequence[Rule], name: str) -> bool:

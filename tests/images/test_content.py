@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import tempfile
@@ -41,6 +42,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
         (["# comment", "", " b ", "!b/keep"], ["b/keep", "a"], ["b", "b/other"]),
         (["*.md", "!README.md"], ["README.md", "docs/a.md"], ["a.md"]),
         (["f?le[0-9]"], ["file", "f/le1"], ["file1", "fale9"]),
+        (["[!]x", "[^a]y", "(b"], ["ax", "ay", "b"], ["!x", "by", "(b"]),
     ],
 )
 def test_rules_are_dockers(lines: list[str], sent: list[str], left: list[str]) -> None:
@@ -118,26 +120,34 @@ def test_secrets_and_records_stay_behind_unless_asked_for(
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-def test_only_files_and_links_are_sent_and_hashed(
-    kind: str, folder: Path, engine: Engine, container_engine: str
-) -> None:
-    """Reading a pipe nobody writes to would never end; engines get a copy without it."""
-    (folder / "Dockerfile").write_text(f"FROM {container_engine}\nCOPY . /sent\n")
+def test_only_files_and_links_are_sent_and_hashed(kind: str, folder: Path) -> None:
+    """Reading a pipe nobody writes to would never end; an engine gets a copy without it."""
     (folder / ".dockerignore").write_text("*\n!greeting\n!odd\n!link\n")
     (folder / "link").symlink_to("odd/special")
     (folder / "odd").mkdir()
     before = content_hash(folder, folder / "Dockerfile", {})
     make_special(kind, folder / "odd" / "special")
-    lines: list[str] = []
 
     assert specials(folder) == ["odd/special"]
     assert [path.name for path in sent_files(folder)] == ["greeting", "link"]
     assert content_hash(folder, folder / "Dockerfile", {}) == before
     with sent_folder(folder) as given:
         assert sorted(path.name for path in given.rglob("*")) == ["greeting", "link", "odd"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_a_folder_with_a_pipe_or_a_socket_is_built(
+    kind: str, folder: Path, engine: Engine, container_engine: str
+) -> None:
+    """The build says what it left out."""
+    (folder / "Dockerfile").write_text(f"FROM {container_engine}\nCOPY . /sent\n")
+    (folder / ".dockerignore").unlink()
+    make_special(kind, folder / "special")
+    lines: list[str] = []
+
     tag = f"localhost/kfx-test:{uuid.uuid4().hex}"
     assert build(Request(folder=folder, tag=tag), engine, lines.append).how == "built"
-    assert "Left out: odd/special. Pipes, sockets and devices go into no image." in lines
+    assert "Left out: special. Pipes, sockets and devices go into no image." in lines
 
 
 def make_special(kind: str, path: Path) -> None:
@@ -196,3 +206,21 @@ def test_an_absent_dockerfile_is_named(tmp_path: Path) -> None:
     """The path is in the message."""
     with pytest.raises(UsageError, match="Dockerfile cannot be read"):
         content_hash(tmp_path, tmp_path / "Dockerfile", {})
+
+
+@pytest.mark.parametrize("line", ["[z-a]", "!src/[^]x", "a[", "b/[c/d]/e"])
+def test_a_line_that_is_no_pattern_is_named(line: str, folder: Path) -> None:
+    """With the file it stands in."""
+    (folder / ".dockerignore").write_text(f"*\n{line}\n")
+    (folder / "b").mkdir()
+    for use in (lambda: content_hash(folder, folder / "Dockerfile", {}), lambda: left_out(folder)):
+        with pytest.raises(UsageError, match=rf"context/\.dockerignore .*The line '{re.escape(line)}' is no pattern: "):
+            use()
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", ".dockerignore"])
+def test_a_file_that_is_not_utf8_is_named(name: str, folder: Path) -> None:
+    """A Dockerfile saved by an old editor."""
+    (folder / name).write_bytes("FROM scratch AS slim\n# für alle\n".encode("latin-1"))
+    with pytest.raises(UsageError, match=rf"context/{re.escape(name)} is not UTF-8 at byte 24"):
+        build(Request(folder=folder, tag="localhost/kfx-test:1"), Engine("docker"), pytest.fail)
