@@ -26,6 +26,7 @@ _HELP = {
     "service_account": "Account that tasks run as.",
     "base_kfx_image": "Image of kfx components; kfx build and kfx push make it.",
 }
+_IMAGE_FORM = "Name one that kfx build --push makes, such as REGION-docker.pkg.dev/PROJECT/REPOSITORY/kfx:TAG."
 
 
 @click.command("init")
@@ -41,13 +42,13 @@ def init(force: bool, **given: str | None) -> None:
     In a terminal it asks for what no option gives. What stays unknown is a comment in the file.
     """
     path = Path(FILE_NAME)
+    if path.is_dir():
+        raise UsageError(f"{FILE_NAME} is a folder here. Move it away: kfx reads a file of that name.")
     if path.exists() and not force:
         raise UsageError(f"There is a {FILE_NAME} here. Change it with an editor, or replace it with --force.")
     answers = {key: given[key] or _ask(question) for key, question in _QUESTIONS}
     _check(answers)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(_document(answers), encoding="utf-8")
-    beside.replace(path)
+    _write(path, _document(answers))
     click.echo(f"Wrote {path}. Now: kfx doctor")
 
 
@@ -55,6 +56,16 @@ def _ask(question: str) -> str:
     if not sys.stdin.isatty():
         return ""
     return str(click.prompt(question, default="", show_default=False)).strip()
+
+
+def _write(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UsageError(f"{path} cannot be written here: {error.strerror}.") from error
 
 
 def _check(answers: dict[str, str]) -> None:
@@ -65,8 +76,12 @@ def _check(answers: dict[str, str]) -> None:
     for key in ("project", "region", "pipeline_root", "service_account"):
         if answers[key]:
             check_field(key, answers[key])
-    if answers["base_kfx_image"]:
-        parse(answers["base_kfx_image"])
+    if image := answers["base_kfx_image"]:
+        reference = parse(image)
+        if reference.is_on_this_machine:
+            raise UsageError(f"{image} has no registry: no cluster can pull it. {_IMAGE_FORM}")
+        if reference.registry == "docker.io" and reference.repository.startswith("library/"):
+            raise UsageError(f"{image} is Docker Hub's own {reference.repository}, which no kfx is. {_IMAGE_FORM}")
 
 
 def _document(answers: dict[str, str]) -> str:

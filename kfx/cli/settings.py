@@ -106,7 +106,7 @@ def apply(ctx: click.Context) -> None:
         ctx: Context of the group, with `invoked_subcommand` set.
 
     Raises:
-        UsageError: `kfx.toml` cannot be read, or has a key that nothing reads.
+        UsageError: `kfx.toml` cannot be read, or has a key that nothing reads; `kfx init` replaces such a file.
     """
     group, name = ctx.command, ctx.invoked_subcommand
     if not isinstance(group, click.Group) or name is None:
@@ -116,9 +116,15 @@ def apply(ctx: click.Context) -> None:
         return
     load_dotenv(find_dotenv(usecwd=True), override=False)
     path = find_file(Path.cwd())
-    document = read(path) if path else {}
-    if document:
-        check(document, path, group.list_commands(ctx), command, name)
+    try:
+        document = read(path) if path else {}
+        if document:
+            check(document, path, group.list_commands(ctx), command, name)
+    except UsageError:
+        # The way out of a broken file is to write another, which asks for --force itself.
+        if name != "init":
+            raise
+        document = {}
     for key, variable in _IMAGES.items():
         if key in document:
             os.environ.setdefault(variable, str(document[key]))

@@ -62,7 +62,7 @@ def parse(name: str) -> Reference:
     Raises:
         UsageError: It is none; the message says which form it must have.
     """
-    match = _PATTERN.match(name)
+    match = _PATTERN.fullmatch(name)
     if not match:
         raise UsageError(
             f"{name!r} is no image name. It looks like europe-west4-docker.pkg.dev/PROJECT/REPOSITORY/kfx:TAG, the "

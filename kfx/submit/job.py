@@ -269,7 +269,8 @@ def parse_labels(texts: Iterable[str]) -> dict[str, str]:
 
 
 def _match(pattern: re.Pattern[str], value: str, what: str, form: str) -> re.Match[str]:
-    found = pattern.match(value)
+    # `$` alone would let a last line break pass.
+    found = pattern.fullmatch(value)
     if found is None:
         raise UsageError(f"The {what} {value!r} must be {form}.")
     return found

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google_double import PROJECT_NUMBER, RUNNER, GoogleDouble, RefusalError, Sent
 
+from kfx.cli.init import _write
 from kfx.cli.main import kfx_
 from kfx.errors import UsageError
 from kfx.images.record import Pushed, record
@@ -569,3 +570,67 @@ def test_init_replaces_nothing_unasked_and_checks_values(folder: Path) -> None:
         kfx("init", "--project=other-project")
     kfx("init", "--project=other-project", "--force")
     assert "other-project" in (folder / "kfx.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["project = ", "no_such_key = 1", b"\xff"])
+def test_init_replaces_a_file_that_cannot_be_read(folder: Path, text: str | bytes) -> None:
+    """`kfx doctor` names the command as the way out, so what is broken must not stop it; all others it stops."""
+    path = folder / "kfx.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UsageError, match=r"kfx\.toml"):
+        kfx("list")
+    with pytest.raises(UsageError, match="replace it with --force"):
+        kfx("init", "--project=my-project")
+    assert kfx("init", "--project=my-project", "--force").stdout == "Wrote kfx.toml. Now: kfx doctor\n"
+    assert 'project = "my-project"' in path.read_text(encoding="utf-8")
+    assert kfx("list").exit_code == 0
+
+
+def test_init_keeps_away_from_a_folder(folder: Path) -> None:
+    """Nothing is written beside it either."""
+    (folder / "kfx.toml").mkdir()
+    for force in ((), ("--force",)):
+        with pytest.raises(UsageError, match=r"kfx\.toml is a folder here"):
+            kfx("init", "--project=my-project", *force)
+    assert [path.name for path in folder.iterdir()] == ["kfx.toml"]
+
+
+def test_init_leaves_nothing_behind_where_it_cannot_write(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's words, and no half a file."""
+    gone = folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(UsageError, match=r"cannot be written here: No such file"):
+        _write(Path("kfx.toml"), "")
+    monkeypatch.chdir(folder)
+    (folder / "kfx.toml").mkdir()
+    with pytest.raises(UsageError, match=r"cannot be written here: Is a directory"):
+        _write(Path("kfx.toml"), "")
+    assert [path.name for path in folder.iterdir()] == ["kfx.toml"]
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--project=acme-ml\n", r"'acme-ml\\n' must be 6 to 30"),
+        ("--region=europe-west4\n", r"'europe-west4\\n' must be one region"),
+        ("--service-account=runner", "'runner' must be NAME@"),
+        ("--image=kfx", "kfx is Docker Hub's own library/kfx"),
+        ("--image=kfx:1", "kfx:1 is Docker Hub's own library/kfx"),
+        ("--image=localhost/kfx:1", "no cluster can pull it"),
+        ("--image=reg.example/kfx:1\n", "is no image name"),
+    ],
+)
+def test_init_refuses_what_submit_would(folder: Path, option: str, told: str) -> None:
+    """A file that cannot be used is not written."""
+    with pytest.raises(UsageError, match=told):
+        kfx("init", option)
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("image", ["harbor.example/library/kfx:1", "team/kfx:1", "localhost:5000/kfx:1"])
+def test_init_takes_an_image_that_some_platform_can_pull(folder: Path, image: str) -> None:
+    """Harbor's first project is called library, too; an emulator pulls from a registry on this machine."""
+    kfx("init", f"--image={image}")
+    assert f'base_kfx_image = "{image}"' in (folder / "kfx.toml").read_text(encoding="utf-8")
