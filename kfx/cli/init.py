@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from kfx.cli.settings import FILE_NAME
 from kfx.errors import UsageError
@@ -36,26 +37,30 @@ _IMAGE_FORM = "Name one that kfx build --push makes, such as REGION-docker.pkg.d
 @click.option("--service-account", help="Account that tasks run as.")
 @click.option("--image", "base_kfx_image", help="Image of kfx components.")
 @click.option("--force", is_flag=True, help="Replace a kfx.toml that is there.")
-def init(force: bool, **given: str | None) -> None:
+@click.pass_context
+def init(ctx: click.Context, /, force: bool, **given: str | None) -> None:
     """Write kfx.toml here.
 
-    In a terminal it asks for what no option gives. What stays unknown is a comment in the file.
+    In a terminal it asks for what no option gives, and proposes what is set already. What stays unknown is a comment
+    in the file.
     """
     path = Path(FILE_NAME)
     if path.is_dir():
         raise UsageError(f"{FILE_NAME} is a folder here. Move it away: kfx reads a file of that name.")
     if path.exists() and not force:
         raise UsageError(f"There is a {FILE_NAME} here. Change it with an editor, or replace it with --force.")
-    answers = {key: given[key] or _ask(question) for key, question in _QUESTIONS}
+    answers = {key: _answer(ctx, key, given[key] or "", question) for key, question in _QUESTIONS}
     _check(answers)
     _write(path, _document(answers))
     click.echo(f"Wrote {path}. Now: kfx doctor")
 
 
-def _ask(question: str) -> str:
-    if not sys.stdin.isatty():
-        return ""
-    return str(click.prompt(question, default="", show_default=False)).strip()
+def _answer(ctx: click.Context, key: str, value: str, question: str) -> str:
+    """Asks for a setting; what the file to be replaced says may be what is wrong with it."""
+    typed = value and ctx.get_parameter_source(key) is ParameterSource.COMMANDLINE
+    if typed or not sys.stdin.isatty():
+        return value
+    return str(click.prompt(question, default=value, show_default=bool(value))).strip()
 
 
 def _write(path: Path, text: str) -> None:

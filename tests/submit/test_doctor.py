@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -634,3 +638,20 @@ def test_init_takes_an_image_that_some_platform_can_pull(folder: Path, image: st
     """Harbor's first project is called library, too; an emulator pulls from a registry on this machine."""
     kfx("init", f"--image={image}")
     assert f'base_kfx_image = "{image}"' in (folder / "kfx.toml").read_text(encoding="utf-8")
+
+
+def test_init_asks_for_what_the_replaced_file_has_wrong(folder: Path) -> None:
+    """In a terminal `kfx init --force` proposes what is set, and takes another answer; an option is not asked for."""
+    (folder / "kfx.toml").write_text('project = "my-project"\nregion = "eu west"\n', encoding="utf-8")
+    ours, theirs = pty.openpty()
+    os.write(ours, b"europe-west4\n\n\n\n")
+    command = [sys.executable, "-m", "kfx.cli.main", "init", "--force", "--project=other-project"]
+    done = subprocess.run(command, stdin=theirs, capture_output=True, text=True, timeout=60, check=False)
+    os.close(theirs)
+    os.close(ours)
+    assert done.returncode == 0, done.stderr
+    assert "such as europe-west4 [eu west]: " in done.stdout
+    assert "Google Cloud project id" not in done.stdout
+    text = (folder / "kfx.toml").read_text(encoding="utf-8")
+    assert 'project = "other-project"\n' in text
+    assert 'region = "europe-west4"\n' in text
