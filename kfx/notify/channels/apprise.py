@@ -5,6 +5,7 @@ The URL holds the service's keys, so it is a secret. URLs: https://github.com/ca
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import logging
@@ -36,6 +37,11 @@ class AppriseRequest(Request):
     def preview(self) -> bytes:
         """Returns title, body and type as JSON; Apprise makes the service's own request of them."""
         return json.dumps({"title": self.title, "message": self.body, "type": self.severity}).encode()
+
+    def load(self) -> None:
+        """Imports apprise and its hundred services, which takes longer than a try may; `send` tells what fails."""
+        with contextlib.suppress(ImportError):
+            importlib.import_module("apprise").Apprise().add("json://localhost")
 
     def send(self, timeout_s: float) -> Answer:
         """Sends once.
