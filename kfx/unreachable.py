@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
-import ssl
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
-
-_NETWORK = (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError)
 
 
 def unreachable(error: BaseException) -> str:
@@ -20,7 +16,7 @@ def unreachable(error: BaseException) -> str:
             cause, some as argument or attribute.
     """
     chain = list(_within(error, set()))
-    if not any(isinstance(each, _NETWORK) for each in chain):
+    if not any(isinstance(each, _network()) for each in chain):
         return ""
     host = next(filter(None, map(_host, chain)), "The server")
     return f"{host} cannot be reached ({why_unreachable(error)})"
@@ -35,11 +31,19 @@ def why_unreachable(error: BaseException) -> str:
         error: What the library raised.
     """
     chain = list(_within(error, set()))
-    for kind in (_NETWORK, OSError):
+    for kind in (_network(), OSError):
         if words := next(filter(None, (_words(each) for each in chain if isinstance(each, kind))), ""):
             return words
     slow = any("Timeout" in type(each).__name__ for each in chain)
     return "no answer in time" if slow else type(chain[-1]).__name__
+
+
+def _network() -> tuple[type[OSError], ...]:
+    """Returns the errors of connections; ssl takes longer to import than most programs that never fail can spare."""
+    import socket
+    import ssl
+
+    return ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError
 
 
 def _words(system: OSError) -> str:

@@ -10,10 +10,8 @@ has no field here is given in `extra` as Beam's own argument.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -205,6 +203,8 @@ class BeamOptions:
 
     def unique_name(self) -> str:
         """Returns a job name Dataflow takes ([a-z]([-a-z0-9]*[a-z0-9])?) and no other job has."""
+        import uuid
+
         plain = re.sub(r"[^a-z0-9]+", "-", self.job_name.lower()).strip("-")
         plain = plain if plain[:1].isalpha() else f"kfx-{plain}".rstrip("-")
         return f"{plain[: _LONGEST_NAME - _UNIQUE].rstrip('-')}-{uuid.uuid4().hex[: _UNIQUE - 1]}"
@@ -271,6 +271,8 @@ def known_runner(name: str) -> str:
     Raises:
         UsageError: There is no such runner; the nearest name is said.
     """
+    import difflib
+
     by_name = {runner.lower(): runner for runner in RUNNERS}
     by_name |= {short.removesuffix("runner"): runner for short, runner in by_name.items()}
     if found := by_name.get(name.lower()):

@@ -110,11 +110,10 @@ def quantile_buckets(ordered: Ordered, number: int) -> tuple[Bucket, ...]:
     before = 0.0
     if highs[0] != edges[0]:  # no bucket ends at the minimum, so the first one takes it in
         counts[0] = before = mass[0]
-    for high in np.unique(highs):
-        ends_here = highs == high
-        here = mass[1:][ends_here][0]
-        counts[ends_here] += (here - before) / ends_here.sum()
-        before = here
+    firsts = np.flatnonzero(_first_of_each(highs))
+    ending_here = np.diff(firsts, append=number)
+    up_to = mass[1:][firsts]
+    counts += np.repeat(np.diff(up_to, prepend=before) / ending_here, ending_here)
     return _buckets(edges[:-1], highs, counts)
 
 
@@ -190,7 +189,7 @@ def outline(ordered: Ordered, number: int = 1000) -> tuple[Bucket, ...]:
     import numpy as np
 
     values = ordered.values
-    first_of_each = np.concatenate([[True], values[1:] != values[:-1]])
+    first_of_each = _first_of_each(values)
     if first_of_each.sum() <= number:
         edges = values[first_of_each]
         return _buckets(edges, edges, np.diff(ordered.mass(edges), prepend=0.0))
@@ -202,6 +201,13 @@ def outline(ordered: Ordered, number: int = 1000) -> tuple[Bucket, ...]:
     edges = np.unique(edges)
     counts = np.diff(ordered.mass(edges), prepend=0.0)
     return _buckets(np.concatenate([edges[:1], edges[:-1]]), edges, counts)
+
+
+def _first_of_each(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Says which of some ascending values, at least one, differ from the one before; np.unique imports numpy.ma."""
+    import numpy as np
+
+    return np.concatenate([[True], values[1:] != values[:-1]])
 
 
 def _buckets(lows: npt.NDArray[Any], highs: npt.NDArray[Any], counts: npt.NDArray[np.float64]) -> tuple[Bucket, ...]:

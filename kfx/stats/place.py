@@ -7,8 +7,6 @@ when its upload is complete.
 from __future__ import annotations
 
 import contextlib
-import tempfile
-import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -61,6 +59,8 @@ def write(address: str, content: bytes) -> None:
             bucket_files().pipe_file(address, content)
         return
     path = _local(address)
+    import uuid
+
     # Two containers that share a volume may well have the same process id.
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
@@ -83,6 +83,8 @@ def check_folder(folder: Path) -> None:
     Raises:
         PermanentError: They cannot.
     """
+    import tempfile
+
     with _writing(folder):
         there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
         # A file tells more than permissions do: of root, of a read-only mount, of /proc.

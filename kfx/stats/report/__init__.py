@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kfx.stats.report.model import page_model, shorten
@@ -34,8 +34,8 @@ def render(
         anomalies: What validation of the first data set found: shown at the top and on each feature, with the measures
             of drift and skew. None if nobody looked; without any anomaly, the page says that there is none.
     """
-    files = resources.files(__name__)
-    texts = {name: (files / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", *_SCRIPTS)}
+    folder = Path(__file__).parent  # importlib.resources would import zipfile
+    texts = {name: (folder / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", *_SCRIPTS)}
     script = "\n".join(texts[name] for name in _SCRIPTS)
     parts = {
         "title": html.escape(title),
