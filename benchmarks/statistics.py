@@ -7,7 +7,8 @@
 Tables are generated once into --folder (a temporary one otherwise): `wide1m`, `wide5m`, `wide20m` are rows x 20
 columns (8 float, one with 20 % nulls among them, 4 int, 6 string of cardinality 5 to 100,000 with skewed frequencies,
 a 0/1 flag and one more float); `columns1000` is 100,000 rows x 1,000 columns; `distinct10m` holds 10,000,000 different
-strings. Each way runs --runs times; the median wall time and the largest peak memory are printed.
+strings. Each way runs --runs times, in turns, so that a busy machine slows all of them; the median wall time, the
+largest peak memory, and how many times as long as kfx each other way takes (by medians) are printed.
 """
 
 from __future__ import annotations
@@ -89,14 +90,12 @@ def make(name: str, suffix: str, folder: Path) -> Path:
     return beside.rename(path)
 
 
+# What `kfx stats FILE -o FOLDER --memory-limit SIZE` runs.
 KFX = """
 import sys
-from pathlib import Path
-from kfx.stats import artifact, memory
-from kfx.stats.generate import generate
-from kfx.stats.options import StatsOptions
-options = StatsOptions(memory_limit=memory.parse(sys.argv[3]))
-artifact.write(generate(sys.argv[1], options), Path(sys.argv[2]), "benchmark")
+from kfx.cli.main import main
+sys.argv = ["kfx", "stats", sys.argv[1], "-o", sys.argv[2], "--memory-limit", sys.argv[3]]
+main()
 """
 
 SUMMARIZE = """
@@ -159,6 +158,19 @@ def ways(options: argparse.Namespace, suffix: str) -> dict[str, tuple[str, str]]
     return found
 
 
+def compare(path: Path, found: dict[str, tuple[str, str]], runs: int, arguments: list[str]) -> None:
+    """Measures all ways in turns and prints a line for each."""
+    results: dict[str, list[tuple[float, float]]] = {way: [] for way in found}
+    for _ in range(runs):
+        for way, (python, script) in found.items():
+            results[way].append(measure([python, "-c", script, str(path), *arguments]))
+    walls = {way: float(np.median([wall for wall, _ in each])) for way, each in results.items()}
+    for way, each in results.items():
+        peak = max(peak for _, peak in each)
+        times = f"{walls[way] / walls['kfx']:8.1f} x" if way != "kfx" else ""
+        print(f"{path.name:<22}{way:<22}{walls[way]:8.2f} s {peak:8.0f} MiB{times}", flush=True)
+
+
 def main() -> None:
     """Measures and prints a line a table and way."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -176,11 +188,7 @@ def main() -> None:
         for name in options.tables:
             for suffix in options.suffix or ["csv", "parquet"]:
                 path = make(name, suffix, folder) if name in TABLES else Path(name)
-                for way, (python, script) in ways(options, path.suffix.lstrip(".")).items():
-                    command = [python, "-c", script, str(path), scratch, options.memory_limit]
-                    results = [measure(command) for _ in range(options.runs)]
-                    wall, peak = float(np.median([w for w, _ in results])), max(p for _, p in results)
-                    print(f"{path.name:<22}{way:<22}{wall:8.2f} s {peak:8.0f} MiB", flush=True)
+                compare(path, ways(options, path.suffix.lstrip(".")), options.runs, [scratch, options.memory_limit])
                 if name not in TABLES:
                     break
 

@@ -17,6 +17,7 @@ from kfx.stats.extract import extracted
 from kfx.stats.sources import open_source
 from kfx.stats.sources._parquet import ParquetFiles
 from kfx.stats.sources._parts import parts, settled
+from kfx.stats.sources._storage import LocalFiles
 from kfx.stats.sources.bq import BigQueryTable
 from kfx.termination import on_terminate
 
@@ -74,15 +75,13 @@ def run_remotely(source: Source, graph: Graph, beam: BeamOptions) -> Remote:
 @contextlib.contextmanager
 def _readable(source: Source, beam: BeamOptions, folder: str) -> Iterator[tuple[Source, int | None]]:
     """Gives a table of files that workers can read, and its rows where they are known."""
-    import pyarrow.fs as pafs
-
     if isinstance(source, BigQueryTable):
         with extracted(source.uri, f"{folder}/table") as shards:
             base = shards.uris[0].rpartition("/")[0]
             yield open_source(f"{base}/"), shards.rows
         return
     _, file_system = parts(source)
-    if beam.is_dataflow and isinstance(file_system, pafs.LocalFileSystem):
+    if beam.is_dataflow and isinstance(file_system, LocalFiles):
         raise UsageError(
             f"{source.uri!r} is on this machine, where Dataflow's workers cannot read it. Copy it to a bucket "
             f"(gcloud storage cp {source.uri} gs://BUCKET/), or take the runner DirectRunner."

@@ -14,6 +14,7 @@ from kfx.stats.sources import Unsettled, WidenedError
 from kfx.stats.sources._columns import check_columns, pick
 from kfx.stats.sources._memory import MemoryTable
 from kfx.stats.sources._parquet import ParquetFiles
+from kfx.stats.sources._storage import LocalFiles
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -140,7 +141,6 @@ class _Columns:
 
     def table(self, schema: pa.Schema) -> ColumnarTable:
         import pyarrow as pa
-        import pyarrow.fs as pafs
 
         if self._writer is None:
             check_columns(self._uri, schema.names, self._wanted)
@@ -148,4 +148,4 @@ class _Columns:
         if self._batches:
             self._to_file()
         self._writer.close()
-        return ParquetFiles(self._uri, pafs.LocalFileSystem(), (str(self._path),))
+        return ParquetFiles(self._uri, LocalFiles(), (str(self._path),))

@@ -12,6 +12,7 @@ import contextlib
 import csv
 import functools
 import io
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,15 +21,15 @@ from typing import TYPE_CHECKING, Any
 from kfx.errors import UsageError
 from kfx.stats.bad_rows import BadRows
 from kfx.stats.sources import Source, TextReading, WidenedError
-from kfx.stats.sources._blocks import Block, Buffers, blocks, in_parallel
+from kfx.stats.sources._blocks import Block, Buffers, ParsedRows, blocks, in_parallel
 from kfx.stats.sources._columns import check_columns, unique_names
 from kfx.stats.sources._csv_rows import CsvParser
 from kfx.stats.sources._quotes import OpenQuotes
+from kfx.stats.sources._storage import Storage
 from kfx.stats.sources._utf8 import NOT_UTF8
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.fs as pafs
 
 _MISFIT = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to (\S+): (.*)")
 _WIDER = {"null": "int64", "int64": "double", "double": "string"}
@@ -43,7 +44,7 @@ class DelimitedFiles:
     uri: str
     """What the user gave."""
 
-    file_system: pafs.FileSystem
+    file_system: Storage
     """Where the files are."""
 
     codecs: Mapping[str, str | None]
@@ -61,6 +62,7 @@ class DelimitedFiles:
     _types: dict[str, pa.DataType] = field(default_factory=dict, repr=False)
     _settled: list[bool] = field(default_factory=list, repr=False)
     _undecodable: set[str] = field(default_factory=set, repr=False)
+    _first: dict[str, ParsedRows] = field(default_factory=dict, repr=False)
 
     def read_as(self, reading: TextReading) -> Source:
         """Returns these files, read in another way."""
@@ -102,7 +104,9 @@ class DelimitedFiles:
         parse = CsvParser(self.delimiter, names, self._types, wanted, buffers, check=check)
         self.bad_rows.begin(path)
         with self._open(path) as stream:
-            for parsed in in_parallel(parse, self._body(path, stream, buffers)):
+            body = self._body(path, stream, buffers)
+            first = self._first_again(path, wanted, body)
+            for parsed in itertools.chain(first, in_parallel(parse, body)):
                 if isinstance(parsed, Exception):
                     raise self._explained(path, names, rows, parsed) from parsed
                 for number, why in parsed.bad:
@@ -110,6 +114,17 @@ class DelimitedFiles:
                 rows += parsed.rows
                 for table in parsed.tables:
                     yield from table.to_batches()
+
+    def _first_again(self, path: str, wanted: list[str], body: Iterator[Block]) -> list[ParsedRows]:
+        """Returns the rows from which the types were guessed, once, and takes their block from the body."""
+        import pyarrow as pa
+
+        parsed = self._first.pop(path, None)
+        as_read = pa.schema([(name, self._types[name]) for name in wanted])
+        if parsed is None or any(table.schema != as_read for table in parsed.tables):
+            return []
+        next(body)
+        return [parsed]
 
     def _leave_out(self, path: str, row: int, why: str) -> None:
         if self.reading.on_bad_rows == "error":
@@ -161,6 +176,8 @@ class DelimitedFiles:
         parsed = CsvParser(self.delimiter, names, {}, names)(block)
         if isinstance(parsed, Exception):
             raise self._explained(path, names, 1, parsed) from parsed
+        if not self._first:  # of one file, because there may be thousands
+            self._first[path] = parsed
         # A block is more than one table only where a quote was never closed.
         found = [(column.name, _text_type(column.type)) for table in parsed.tables for column in table.schema]
         return {name: functools.reduce(_wider, (kind for other, kind in found if other == name)) for name in names}

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from kfx.errors import UsageError
 from kfx.stats.sources import Source
-
-if TYPE_CHECKING:
-    import pyarrow.fs as pafs
+from kfx.stats.sources._storage import Storage
 
 _GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
 _FOREIGN = {
@@ -30,7 +27,7 @@ _HEAD = 8  # bytes that tell a format
 _READ = "kfx reads CSV, TSV, JSON lines and Parquet, plain or compressed by gzip or zstd"
 
 
-def open_files(uri: str, file_system: pafs.FileSystem, paths: Sequence[str]) -> Source:
+def open_files(uri: str, file_system: Storage, paths: Sequence[str]) -> Source:
     """Opens files that together are one table.
 
     Args:
@@ -58,7 +55,7 @@ def open_files(uri: str, file_system: pafs.FileSystem, paths: Sequence[str]) -> 
     return DelimitedFiles(uri, file_system, codecs, "\t" if first[0] == "tsv" else ",")
 
 
-def _format_of(file_system: pafs.FileSystem, path: str) -> tuple[str, str | None]:
+def _format_of(file_system: Storage, path: str) -> tuple[str, str | None]:
     """Returns a file's format (parquet, csv, tsv, jsonl) and its compression (gzip, zstd or None)."""
     try:
         with file_system.open_input_file(path) as file:

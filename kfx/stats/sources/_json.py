@@ -17,10 +17,10 @@ from kfx.stats.sources import Source, TextReading
 from kfx.stats.sources._blocks import Block, blocks, in_parallel
 from kfx.stats.sources._columns import check_columns
 from kfx.stats.sources._json_rows import JsonParser
+from kfx.stats.sources._storage import Storage
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.fs as pafs
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class JsonFiles:
     uri: str
     """What the user gave."""
 
-    file_system: pafs.FileSystem
+    file_system: Storage
     """Where the files are."""
 
     codecs: Mapping[str, str | None]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
 from kfx.stats.sources._columns import check_columns, pick, unique_names
+from kfx.stats.sources._storage import LocalFiles, Storage
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.fs as pafs
 
 
 _READ_BUFFER = 1 << 20  # bytes
@@ -24,7 +24,7 @@ class ParquetFiles:
     uri: str
     """What the user gave."""
 
-    file_system: pafs.FileSystem
+    file_system: Storage
     """Where the files are."""
 
     paths: tuple[str, ...]
@@ -108,7 +108,6 @@ class ParquetFiles:
 
     def _open(self, path: str, dictionaries: Sequence[str]) -> Any:
         import pyarrow as pa
-        import pyarrow.fs as pafs
         import pyarrow.parquet as pq
 
         try:
@@ -118,7 +117,7 @@ class ParquetFiles:
                 read_dictionary=dictionaries,
                 # Far storage is asked for whole column chunks ahead of time; a disk is read as the rows are wanted,
                 # because a chunk of one huge row group may be larger than memory.
-                pre_buffer=not isinstance(self.file_system, pafs.LocalFileSystem),
+                pre_buffer=not isinstance(self.file_system, LocalFiles),
                 buffer_size=_READ_BUFFER,
             )
         except (OSError, pa.ArrowException) as error:

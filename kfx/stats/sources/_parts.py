@@ -16,13 +16,13 @@ from kfx.stats.sources._columns import check_columns, pick
 from kfx.stats.sources._delimited import DelimitedFiles, _wider
 from kfx.stats.sources._json import JsonFiles, _joined
 from kfx.stats.sources._parquet import ParquetFiles
+from kfx.stats.sources._storage import Storage
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.fs as pafs
 
 
-def parts(source: Source) -> tuple[list[Source], pafs.FileSystem]:
+def parts(source: Source) -> tuple[list[Source], Storage]:
     """Returns a source for each file of a table, in order, and where the files are.
 
     Raises:

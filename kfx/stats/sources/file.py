@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from kfx.errors import UsageError
 from kfx.stats.sources import Source
 from kfx.stats.sources._formats import open_files
+from kfx.stats.sources._storage import LocalFiles
 
 
 def open_uri(uri: str) -> Source:
@@ -17,10 +18,8 @@ def open_uri(uri: str) -> Source:
     Raises:
         UsageError: Nothing matches, or a file is empty or of no known format.
     """
-    import pyarrow.fs as pafs
-
     path = unquote(urlsplit(uri).path) if uri.startswith("file://") else uri
-    return open_files(uri, pafs.LocalFileSystem(), _matches(path))
+    return open_files(uri, LocalFiles(), _matches(path))
 
 
 def _matches(path: str) -> list[str]:
