@@ -31,7 +31,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from dotenv import find_dotenv, load_dotenv
 
 from kfx.errors import UsageError
 
@@ -114,7 +113,10 @@ def apply(ctx: click.Context) -> None:
     command = group.get_command(ctx, name)
     if command is None:
         return
-    load_dotenv(find_dotenv(usecwd=True), override=False)
+    if personal := find_file(Path.cwd(), ".env"):
+        import dotenv
+
+        dotenv.load_dotenv(personal, override=False)
     path = find_file(Path.cwd())
     try:
         document = read(path) if path else {}
@@ -131,10 +133,10 @@ def apply(ctx: click.Context) -> None:
     ctx.default_map = {name: defaults(document, os.environ, command, name)}
 
 
-def find_file(start: Path) -> Path | None:
-    """Returns the nearest `kfx.toml` from a folder upwards, or None."""
+def find_file(start: Path, name: str = FILE_NAME) -> Path | None:
+    """Returns the nearest `kfx.toml`, or other file of a name, from a folder upwards; None where there is none."""
     for folder in (start, *start.parents):
-        path = folder / FILE_NAME
+        path = folder / name
         if path.is_file():
             return path
     return None

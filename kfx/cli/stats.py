@@ -103,14 +103,13 @@ def stats(
     from kfx.stats.generate import chosen_engine, generate
     from kfx.stats.options import HistogramChoice, Slice, StatsOptions
     from kfx.stats.remarks import remarks
-    from kfx.stats.sources.bq_query import byte_limit
     from kfx.stats.wording import counted
 
     options = StatsOptions(
         feature_allowlist=features or None,
         sample_rate=sample_rate,
         sample_by=sample_by,
-        maximum_bytes_billed=byte_limit(maximum_bytes_billed) if maximum_bytes_billed else None,
+        maximum_bytes_billed=_bytes(maximum_bytes_billed),
         weight_feature=weight,
         slice_features=tuple(map(Slice.parse, slices)),
         num_top_values=top_values,
@@ -151,8 +150,18 @@ def stats(
     click.echo(f"Report: {written[artifact.REPORT]}", err=form is not None)
 
 
+def _bytes(limit: str) -> int | None:
+    if not limit:
+        return None
+    from kfx.stats.sources.bq_query import byte_limit
+
+    return byte_limit(limit)
+
+
 def _compared(others: tuple[str, ...]) -> dict[str, DatasetFeatureStatisticsList]:
     """Reads the statistics to compare with (or computes a table's), each under its name or its folder's."""
+    if not others:
+        return {}
     from kfx.stats.schema.files import statistics_of
 
     compared = {}
