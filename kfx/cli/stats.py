@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -98,6 +99,8 @@ def stats(
     SOURCE is a path, glob or folder of CSV, TSV, JSON lines or Parquet (plain, gzip or zstd), local or gs://;
     bq://project.dataset.table; or sklearn:NAME. `tfdv.load_statistics` reads the statistics.
     """
+    # Statistics multiply no matrices, and numpy's OpenBLAS would keep a core busy for a tenth of a second at its start.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from kfx.cli._beam import parse as parse_beam
     from kfx.stats import artifact, memory, place
     from kfx.stats.generate import chosen_engine, generate

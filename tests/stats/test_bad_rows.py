@@ -149,6 +149,15 @@ def test_places_are_right_megabytes_down_the_file(tmp_path: Path) -> None:
     assert [place.split(" is ")[0] for place in places[:2]] == [f"row {block + 2}", f"row {2 * block + 3}"]
 
 
+@pytest.mark.parametrize("bad", [b"", b"3\n", b"\xe9,4\n", b"3\n\xe9,4\n"])
+def test_a_row_longer_than_what_is_parsed_at_a_time_is_read(tmp_path: Path, bad: bytes) -> None:
+    """Rows of a megabyte are rows like others, with bad ones beside them too."""
+    content = b"a,b\n" + b"x" * (1 << 20) + b",1\n" + bad + b"y,2\n" * 1000
+    rows, _, count = read(write(tmp_path / "t.csv", content))
+    assert ([len(row["a"]) for row in rows], [row["b"] for row in rows]) == ([1 << 20] + [1] * 1000, [1] + [2] * 1000)
+    assert count == bad.count(b"\n")
+
+
 def test_a_type_that_widens_late_counts_no_row_twice(tmp_path: Path) -> None:
     """A file that is read again because a type widened tells each bad row once."""
     content = b"a,b\n3\n" + b"1,2\n" * (BLOCK // 2) + b"x,y\n4\n"

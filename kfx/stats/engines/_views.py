@@ -8,14 +8,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+def has_views(schema: pa.Schema) -> bool:
+    """Says whether a column holds views."""
+    return any(_stored(field.type) != field.type for field in schema)
+
+
 def without_views(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Returns the rows with strings and binaries where there were views of them."""
     import pyarrow as pa
 
-    fields = [field.with_type(_stored(field.type)) for field in batch.schema]
-    if all(field.type == before.type for field, before in zip(fields, batch.schema, strict=True)):
+    if not has_views(batch.schema):
         return batch
-    return batch.cast(pa.schema(fields))
+    return batch.cast(pa.schema([field.with_type(_stored(field.type)) for field in batch.schema]))
 
 
 def _stored(kind: pa.DataType) -> pa.DataType:

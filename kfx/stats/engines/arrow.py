@@ -21,7 +21,7 @@ from kfx.stats.engines._columnar import ColumnarTable, columnar
 from kfx.stats.engines._feature import FeatureColumn
 from kfx.stats.engines._numeric import WEIGHT_BYTES
 from kfx.stats.engines._rows import Part, RowSelection
-from kfx.stats.engines._views import without_views
+from kfx.stats.engines._views import has_views, without_views
 from kfx.stats.options import EVERY_OTHER
 from kfx.stats.sources._columns import check_columns
 
@@ -76,6 +76,7 @@ class _Computation:
     def __init__(self, table: ColumnarTable, options: StatsOptions, progress: Progress) -> None:
         self._table, self._options, self._progress = table, options, progress
         self._schema = table.schema()
+        self._has_views = has_views(self._schema)
         self._names = self._schema.names
         _check_choices(table.uri, self._schema, options)
         if options.feature_allowlist is not None:
@@ -143,7 +144,7 @@ class _Computation:
     def _read(self, group: Group, datasets: dict[str, _Dataset]) -> None:
         rows = 0
         for batch in self._table.batches(list(dict.fromkeys([*group.names, *self._selection.columns])), encoded=True):
-            batch = without_views(batch)
+            batch = without_views(batch) if self._has_views else batch
             for part in self._selection.parts(batch, rows):
                 if part.name not in datasets:
                     datasets[part.name] = _Dataset(self._schema, group, self._options)

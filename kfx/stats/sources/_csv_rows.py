@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _OPEN = "opens a quote that is never closed"
+_PIECE = 512 << 10  # bytes that stay in the processor's cache until Arrow has converted their last column
 
 
 class CsvParser:
@@ -105,11 +106,12 @@ class CsvParser:
         quoted = pacsv.WriteOptions(include_header=False, delimiter=self._delimiter, quoting_style="all_valid")
         again = pa.BufferOutputStream()
         pacsv.write_csv(kept, again, quoted)
-        tables = self._plain(again.getvalue().to_pybytes().decode().encode("latin-1"), self._convert).tables
+        text = again.getvalue().to_pybytes().decode().encode("latin-1")
+        tables = self._plain(text, self._convert, ragged=True).tables
         return ParsedRows(tables, tuple(sorted([*found.bad, *((numbers[row], why) for row, why in flaws.items())])))
 
     def _plain(self, text: memoryview | bytes, convert: Any, *, ragged: bool = False) -> ParsedRows:
-        """Reads rows; with `ragged` those of another length are left out, and without it an error."""
+        """Reads rows. Those of another length, and long ones, are errors; with `ragged` the former are left out."""
         import pyarrow as pa
         import pyarrow.csv as pacsv
 
@@ -119,12 +121,13 @@ class CsvParser:
             bad.append((row.number, f"is ragged: Expected {row.expected_columns} columns, got {row.actual_columns}"))
             return "skip"
 
-        read = pacsv.ReadOptions(column_names=self._names, use_threads=False, block_size=len(text) + 1)
+        piece = len(text) if ragged else min(len(text), _PIECE)
+        read = pacsv.ReadOptions(column_names=self._names, use_threads=False, block_size=piece + 1)
         parse = pacsv.ParseOptions(delimiter=self._delimiter, newlines_in_values=True)
         if ragged:  # not before: Arrow prints a traceback where a ragged row is not UTF-8
             parse.invalid_row_handler = leave_out
         try:
-            table = pacsv.read_csv(pa.BufferReader(pa.py_buffer(text)), read, parse, convert)
+            table = pacsv.read_csv(pa.BufferReader(pa.py_buffer(text)), read, parse, convert).combine_chunks()
         except pa.ArrowInvalid:
             if bytes(text).strip():
                 raise
