@@ -297,6 +297,21 @@ def test_parquet_files_of_other_types_are_cast_or_refused(tmp_path: Path) -> Non
         rows(tmp_path / "*.parquet")
 
 
+def test_damage_inside_a_parquet_file_is_placed(tmp_path: Path) -> None:
+    """Pages that cannot be read are named with their column and the rows that were read before them."""
+    path = tmp_path / "t.parquet"
+    table = pa.table({"a": range(3_000_000), "b": range(3_000_000)})
+    pq.write_table(table, path, compression="zstd", use_dictionary=False, row_group_size=500_000)
+    chunk = pq.read_metadata(path).row_group(5).column(1)
+    content = bytearray(path.read_bytes())
+    content[chunk.data_page_offset + 40 : chunk.data_page_offset + 440] = bytes(400)
+    path.write_bytes(content)
+    source = open_source(str(path))
+    assert sum(batch.num_rows for batch in source.batches(["a"])) == 3_000_000
+    with pytest.raises(UsageError, match=r"t\.parquet is damaged .*, in column 'b', after row 2,097,152: "):
+        list(source.batches(["b"]))
+
+
 def test_scikit_learn_data_sets() -> None:
     """Bundled data sets come with feature names and class names; a measured label stays a number."""
     require_module("sklearn")

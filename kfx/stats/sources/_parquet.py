@@ -81,13 +81,18 @@ class ParquetFiles:
         by_name = stored == as_stored
         read = wanted.names if by_name else None
         dictionaries = _small_dictionaries(footer, set(wanted.names)) if encoded and by_name else []
+        rows = 0
         try:
             with self._open(path, dictionaries) as file:
                 for batch in file.iter_batches(_batch_rows(len(wanted)), columns=read, use_threads=read is None):
                     named = batch if by_name else batch.rename_columns(stored)
                     yield _as(named.select(wanted.names), wanted, dictionaries, path)
+                    rows += batch.num_rows
         except (OSError, pa.ArrowException) as error:
-            raise UsageError(f"{path} is damaged or of a kind Arrow cannot read: {error}") from error
+            column = f"in column {wanted.names[0]!r}, " if len(wanted) == 1 else ""
+            raise UsageError(
+                f"{path} is damaged or of a kind Arrow cannot read, {column}after row {rows:,}: {error}"
+            ) from error
 
     def _check_same_columns(self, path: str, stored: Sequence[str]) -> None:
         first = unique_names(self._stored_schema(self.paths[0]).names)
