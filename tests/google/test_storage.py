@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import gzip
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
@@ -60,6 +65,26 @@ def test_what_is_not_there(bucket: Any, uri: str) -> None:
     named = uri.format(bucket.name)
     with pytest.raises(UsageError, match=named.replace("*", r"\*")):
         open_source(named)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_command_ends_without_a_word_of_gcsfs(bucket: Any, tmp_path: Path, suffix: str) -> None:
+    """Every object is closed, so that nothing is still being fetched when the program ends."""
+    table = pa.table({name: np.random.default_rng(at).normal(size=300_000) for at, name in enumerate("abcd")})
+    stream = io.BytesIO()
+    pq.write_table(table, stream) if suffix == "parquet" else pacsv.write_csv(table, stream)
+    bucket.blob(f"t.{suffix}").upload_from_string(stream.getvalue())
+    command = [
+        sys.executable,
+        "-m",
+        "kfx.cli.main",
+        "stats",
+        f"gs://{bucket.name}/t.{suffix}",
+        "-o",
+        str(tmp_path / "made"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "300,000 rows, 4 features, 0.00 % of cells missing.\n")
 
 
 @pytest.fixture

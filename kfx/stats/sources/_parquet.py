@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -111,22 +112,27 @@ class ParquetFiles:
                 self._footers[path] = file.metadata
         return self._footers[path]
 
-    def _open(self, path: str, dictionaries: Sequence[str]) -> Any:
+    @contextmanager
+    def _open(self, path: str, dictionaries: Sequence[str]) -> Iterator[Any]:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        try:
-            return pq.ParquetFile(
-                self.file_system.open_input_file(path),
-                metadata=self._footers.get(path),
-                read_dictionary=dictionaries,
-                # Far storage is asked for whole column chunks ahead of time; a disk is read as the rows are wanted,
-                # because a chunk of one huge row group may be larger than memory.
-                pre_buffer=not isinstance(self.file_system, LocalFiles),
-                buffer_size=_READ_BUFFER,
-            )
-        except (OSError, pa.ArrowException) as error:
-            raise UsageError(f"{path} cannot be read as Parquet: {error}") from error
+        with ExitStack() as opened:
+            try:
+                # Closed here: a reader leaves the file it was given open, and one far away goes on fetching.
+                stored = opened.enter_context(self.file_system.open_input_file(path))
+                file = pq.ParquetFile(
+                    stored,
+                    metadata=self._footers.get(path),
+                    read_dictionary=dictionaries,
+                    # Far storage is asked for whole column chunks ahead of time; a disk is read as the rows are wanted,
+                    # because a chunk of one huge row group may be larger than memory.
+                    pre_buffer=not isinstance(self.file_system, LocalFiles),
+                    buffer_size=_READ_BUFFER,
+                )
+            except (OSError, pa.ArrowException) as error:
+                raise UsageError(f"{path} cannot be read as Parquet: {error}") from error
+            yield file
 
 
 def _batch_rows(columns: int) -> int:
