@@ -198,7 +198,7 @@ def _printed(
     width = shutil.get_terminal_size((text.WIDTH, 0)).columns
     if compared:
         return text.comparison(shown, width)
-    return "\n\n".join(text.table(dataset, width) for dataset in shown.datasets)
+    return text.tables(shown, width)
 
 
 class _Progress:

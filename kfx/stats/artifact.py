@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
 from kfx.stats import bad_rows, place, tfrecord
+from kfx.stats.datasets import WHOLE
 from kfx.stats.report import render
 from kfx.stats.report.model import feature_model
+from kfx.stats.schema.view import whole
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
@@ -43,6 +45,7 @@ def write(
 
     Raises:
         PermanentError: The folder cannot be written.
+        UsageError: Statistics have no data set of all rows.
     """
     binary = statistics.SerializeToString(deterministic=True)
     shown = with_others(statistics, compared) if compared else statistics
@@ -110,10 +113,13 @@ def with_others(
         others: Name -> other statistics.
 
     Raises:
-        UsageError: Another one is named "this" as well.
+        UsageError: Another one has no name, or one that means something else; or one has no data set of all rows.
     """
     if _THIS in others:
         raise UsageError(f"{_THIS!r} names the statistics that others are compared with; give those another name.")
+    for name in WHOLE:
+        if name in others:
+            raise UsageError(f"{name!r} is no name for statistics to compare with; give those another.")
     return side_by_side({_THIS: statistics, **others})
 
 
@@ -123,13 +129,16 @@ def side_by_side(
     """Joins statistics into one list, each data set under its name, for a report that compares them.
 
     Args:
-        named: Name -> statistics, of which the first data set (the whole table) is taken.
+        named: Name -> statistics, of which the data set of all rows is taken, wherever it stands.
+
+    Raises:
+        UsageError: One of them has none.
     """
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
     joined = statistics_pb2.DatasetFeatureStatisticsList()
     for name, statistics in named.items():
-        joined.datasets.add().CopyFrom(statistics.datasets[0])
+        joined.datasets.add().CopyFrom(whole(statistics))
         joined.datasets[-1].name = name
     return joined
 
@@ -138,14 +147,17 @@ def metrics(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str
     """Returns a few numbers that say at a glance whether a table is what it was.
 
     Args:
-        statistics: The first data set is summed up.
+        statistics: The data set of all rows is summed up.
 
     Returns:
         `num_examples`; `num_bad_rows`, which could not be read and were skipped; `num_features`, of which
         `num_numeric_features` and `num_string_features`; `missing_share` of all cells (0 to 1),
         `num_features_with_missing`, `num_empty_features` (no value at all) and `num_constant_features` (one value).
+
+    Raises:
+        UsageError: There is no data set of all rows.
     """
-    dataset = statistics.datasets[0]
+    dataset = whole(statistics)
     models = [feature_model(feature, dataset.num_examples) for feature in dataset.features]
     missing = sum(model["missing"] for model in models)
     cells = missing + sum(model["present"] for model in models)

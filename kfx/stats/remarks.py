@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from kfx.stats import bad_rows
+from kfx.stats.schema.view import whole
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -20,17 +21,17 @@ def remarks(statistics: statistics_pb2.DatasetFeatureStatisticsList, options: St
     """Returns what was left out, what was asked for and not found, and that there are no rows.
 
     Args:
-        statistics: What was computed; slices follow the whole table.
+        statistics: What was computed.
         options: What was asked for.
     """
-    whole = statistics.datasets[0]
-    lines = bad_rows.sentences(whole)
-    if options.sample_rate is not None and not whole.num_examples:
+    table = whole(statistics)
+    lines = bad_rows.sentences(table)
+    if options.sample_rate is not None and not table.num_examples:
         lines.append(f"The sample is empty: a sample rate of {options.sample_rate:g} chose no row. Take a larger one.")
         return lines
-    if not whole.num_examples:
+    if not table.num_examples:
         return [*lines, "The table has no rows, so there is nothing its statistics could tell."]
-    names = {dataset.name for dataset in statistics.datasets[1:]}
+    names = {dataset.name for dataset in statistics.datasets} - {table.name}
     for by in options.slice_features:
         lines += [f"No row has {column}={value}: there is no such slice." for column, value in _absent(by, names)]
     return lines

@@ -13,8 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kfx.errors import UsageError
-from kfx.stats.artifact import side_by_side, with_others
+from kfx.stats.artifact import metrics, side_by_side, with_others
 from kfx.stats.options import Slice, StatsOptions
+from kfx.stats.report import text
 from kfx.stats.report.changes import changes, difference
 from kfx.stats.report.model import feature_model, page_model
 
@@ -105,11 +106,51 @@ def test_many_slices_are_a_table_with_a_line_each(browser: Browser, tmp_path: Pa
 
 
 def test_what_data_sets_have_in_common_is_told_once() -> None:
-    """A finding that every slice shares is one line, with the slices that have it."""
-    table = {"plan": [f"p{i % 3}" for i in range(300)], "gone": pa.nulls(300, pa.string())}
-    shown = page_model(statistics(table, StatsOptions(slice_features=(Slice.parse("plan"),))), "")
-    gone = next(feature for feature in shown["features"] if feature["path"] == ["gone"])
-    assert gone["findings"] == [[3, "has no value at all", [0, 1, 2, 3]]]
+    """A finding that several data sets share is one line, with the data sets that have it."""
+    gone = statistics({"gone": pa.nulls(300, pa.string())})
+    shown = page_model(side_by_side({"a": gone, "b": gone, "c": gone}), "")
+    assert shown["features"][0]["findings"] == [[3, "has no value at all", [0, 1, 2]]]
+
+
+@pytest.mark.parametrize("by", ["plan", "plan=p1"])
+def test_what_slicing_makes_is_no_fault(by: str) -> None:
+    """That a slice has one value of its column, or its rows alone, is no finding; what the whole table has is one."""
+    table = {"plan": [f"p{i % 3}" for i in range(300)], "city": [f"c{i % 3}" for i in range(300)],
+             "gone": pa.nulls(300, pa.string())}  # fmt: skip
+    shown = statistics(table, StatsOptions(slice_features=(Slice.parse(by),)))
+    assert len(shown.datasets) in {2, 4}
+    told = {feature["path"][0]: feature["findings"] for feature in page_model(shown, "")["features"]}
+    assert told == {"plan": [], "city": [], "gone": [[3, "has no value at all", []]]}
+    assert text.tables(shown).count("Worth a look") == 1
+    assert "one value only" not in text.tables(shown)
+
+
+def test_the_whole_table_is_found_wherever_it_stands(browser: Browser, tmp_path: Path) -> None:
+    """TFDV may write slices first: page, comparison, text and metrics still take the data set of all rows."""
+    table = {"plan": [f"p{i % 4}" for i in range(400)], "x": list(range(400))}
+    made = statistics(table, StatsOptions(slice_features=(Slice.parse("plan"),)))
+    turned = type(made)(datasets=reversed(made.datasets))
+    assert metrics(turned) == metrics(made)
+    joined = with_others(turned, {"last": turned})
+    assert [dataset.num_examples for dataset in joined.datasets] == [400, 400]
+    assert text.tables(turned).splitlines()[0] == "All Examples: 400 rows, 2 features"
+    browser.open(write_page(tmp_path, turned))
+    first = browser.run("[...document.querySelectorAll('#datasets tbody tr')].map(r => r.cells[0].textContent)")
+    assert first == ["All Examples", "plan_p3", "plan_p2", "plan_p1", "plan_p0"]
+
+
+def test_slices_alone_are_not_taken_for_a_table() -> None:
+    """A list without a data set of all rows has no metrics and cannot be compared; nor can one without a name."""
+    table = {"plan": [f"p{i % 4}" for i in range(400)]}
+    made = statistics(table, StatsOptions(slice_features=(Slice.parse("plan"),)))
+    slices = type(made)(datasets=made.datasets[1:])
+    with pytest.raises(UsageError, match="no data set of all rows"):
+        metrics(slices)
+    with pytest.raises(UsageError, match="no data set of all rows"):
+        with_others(made, {"last": slices})
+    for name in ("", "All Examples"):
+        with pytest.raises(UsageError, match="is no name"):
+            with_others(made, {name: made})
 
 
 def test_changes_say_what_moved_and_from_where() -> None:

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kfx.stats.datasets import whole_first
 from kfx.stats.report.model import page_model, shorten
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def render(
     Content-Security-Policy without any source keeps the page from loading or sending anything.
 
     Args:
-        statistics: What to show; several data sets are shown side by side.
+        statistics: What to show; several data sets are shown side by side, that of all rows before its slices.
         title: The page's heading, such as the table's name.
         anomalies: What validation of the first data set found: shown at the top and on each feature, with the measures
             of drift and skew. None if nobody looked; without any anomaly, the page says that there is none.
@@ -42,7 +43,7 @@ def render(
         "style": texts["page.css"],
         "script": f'"use strict";\n(() => {{\n{script}}})();',
         # Inside <script> nothing but "<" can end the element or open a comment.
-        "data": _data(statistics, title, anomalies).replace("<", "\\u003c"),
+        "data": _data(whole_first(statistics), title, anomalies).replace("<", "\\u003c"),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], texts["page.html"])
 

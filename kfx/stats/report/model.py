@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from kfx.stats import bad_rows
+from kfx.stats.datasets import has_slices
 from kfx.stats.report.anomalies import anomalies_of_dataset, anomalies_of_features, drift_of_features
 from kfx.stats.report.changes import changes, difference
 from kfx.stats.report.findings import Finding, findings
@@ -45,7 +46,8 @@ def page_model(
             of = joined.setdefault(feature_path(feature), [None] * len(statistics.datasets))
             of[at] = feature_model(feature, dataset.num_examples)
     names = [dataset.name or f"data set {at + 1}" for at, dataset in enumerate(statistics.datasets)]
-    entries = {path: _entry(path, of, names) for path, of in joined.items()}
+    sliced = has_slices(statistics)
+    entries = {path: _entry(path, of, names, sliced) for path, of in joined.items()}
     model = {
         "title": title,
         "version": kfx.__version__,
@@ -58,12 +60,12 @@ def page_model(
     return model
 
 
-def _entry(path: tuple[str, ...], of: list[dict[str, Json] | None], names: list[str]) -> dict[str, Json]:
+def _entry(path: tuple[str, ...], of: list[dict[str, Json] | None], names: list[str], sliced: bool) -> dict[str, Json]:
     """Returns one feature of all data sets, with what deserves a look, worst first."""
     entry: dict[str, Json] = {"path": list(path), "type": next(model["type"] for model in of if model), "of": of}
     if len(of) > 1:
         entry["difference"] = max(difference(of[0], other) for other in of[1:])
-    worst_first = sorted(_told(of, names), key=lambda pair: -pair[0].weight)
+    worst_first = sorted(_told(of, names, sliced), key=lambda pair: -pair[0].weight)
     entry["findings"] = [[finding.weight, finding.text, at] for finding, at in worst_first]
     for figures in filter(None, of):
         for kind in figures.keys() & {"standard", "quantiles"}:
@@ -71,11 +73,15 @@ def _entry(path: tuple[str, ...], of: list[dict[str, Json] | None], names: list[
     return entry
 
 
-def _told(of: list[dict[str, Json] | None], names: list[str]) -> list[tuple[Finding, list[int]]]:
+def _told(of: list[dict[str, Json] | None], names: list[str], sliced: bool) -> list[tuple[Finding, list[int]]]:
     """Returns what deserves a look, with the places of the data sets that have it.
 
-    What changed says more than what is; what several data sets have in common is told once, as the first has it.
+    What changed says more than what is; what several data sets have in common is told once, as the first has it. Of a
+    table and its slices the table alone is looked at: that a column has one value in a slice, or no other missing, is
+    often what the slice was made for.
     """
+    if sliced:
+        return [(finding, []) for finding in findings(of[0])] if of[0] else []
     changed = list(changes(of[0], of[1], names[1])) if len(of) == 2 else []
     told: dict[str, tuple[Finding, list[int]]] = {}
     for at, model in enumerate(of if of[0] or not changed else ()):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len, set_cell_size
 
 from kfx.stats import bad_rows
+from kfx.stats.datasets import has_slices, whole_first
 from kfx.stats.report.anomalies import anomalies_of_dataset, anomalies_of_features
 from kfx.stats.report.findings import findings, percent
 from kfx.stats.report.model import feature_model, feature_path, page_model
@@ -35,10 +36,24 @@ _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # years 1 to 9999, in days since 19
 Model = dict[str, Any]
 
 
+def tables(statistics: statistics_pb2.DatasetFeatureStatisticsList, width: int = WIDTH) -> str:
+    """Returns a table for every data set, that of all rows first; of its slices, nothing is said to deserve a look.
+
+    Args:
+        statistics: The data sets.
+        width: Cells of a line.
+    """
+    ordered = whole_first(statistics)
+    sliced = has_slices(ordered)
+    return "\n\n".join(table(dataset, width, look=not (sliced and at)) for at, dataset in enumerate(ordered.datasets))
+
+
 def table(
     dataset: statistics_pb2.DatasetFeatureStatistics,
     width: int = WIDTH,
     anomalies: anomalies_pb2.Anomalies | None = None,
+    *,
+    look: bool = True,
 ) -> str:
     """Returns a line a feature, and below it what deserves a look, worst first.
 
@@ -46,6 +61,7 @@ def table(
         dataset: One data set.
         width: Cells of a line.
         anomalies: What validation found in it; listed before everything else.
+        look: Whether to say what deserves a look: in a slice, much of it is what the slice was made for.
     """
     models = [(_name(feature_path(f)), feature_model(f, dataset.num_examples)) for f in dataset.features]
     title = f"{dataset.name or 'All rows'}: {counted(dataset.num_examples, 'row')}, {counted(len(models), 'feature')}"
@@ -54,7 +70,7 @@ def table(
     if anomalies is not None:
         known = [feature_path(feature) for feature in dataset.features]
         blocks.insert(1, _listed("Anomalies", _anomalies(anomalies, known), width) or ["No anomalies."])
-    blocks += [bad_rows.sentences(dataset), _listed("Worth a look", notes, width)]
+    blocks += [bad_rows.sentences(dataset), _listed("Worth a look", notes if look else [], width)]
     return "\n\n".join("\n".join(lines) for lines in blocks if lines)
 
 
