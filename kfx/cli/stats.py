@@ -108,7 +108,7 @@ def stats(
     from kfx.stats import memory, place
     from kfx.stats.generate import chosen_engine, generate
     from kfx.stats.options import HistogramChoice, Slice, StatsOptions
-    from kfx.stats.remarks import remarks
+    from kfx.stats.remarks import left_out, remarks
     from kfx.stats.wording import counted
 
     options = StatsOptions(
@@ -137,7 +137,8 @@ def stats(
     compared = _compared(others)
     with _Progress() as progress:
         computed = generate(source, options, engine_name=chosen_engine(engine, options.beam), progress=progress)
-    for line in remarks(computed, options):
+    apart = left_out(computed, str(folder or "")) if compared else []
+    for line in [*remarks(computed, options), *apart]:
         click.echo(line, err=True)
     if form is not None:
         click.echo(_printed(computed, compared, form))

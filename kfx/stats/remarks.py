@@ -37,6 +37,20 @@ def remarks(statistics: statistics_pb2.DatasetFeatureStatisticsList, options: St
     return lines
 
 
+def left_out(statistics: statistics_pb2.DatasetFeatureStatisticsList, kept_in: str) -> list[str]:
+    """Returns that a comparison leaves out the slices that were asked for, if there are any.
+
+    Args:
+        statistics: What was computed, and is shown beside others.
+        kept_in: The folder that has them nevertheless; empty where none is written.
+    """
+    slices = len(statistics.datasets) - 1
+    if not slices:
+        return []
+    where = f"are in the statistics in {kept_in} alone" if kept_in else "are not shown; ask for them without --compare"
+    return [f"A comparison shows whole tables: slices ({slices:,} of them) {where}."]
+
+
 def _absent(by: Slice, names: Collection[str]) -> list[tuple[str, str]]:
     """Returns columns and values that were named and make no slice; the first, where there are very many."""
     return [pair for pair in _named(by) if not any(_pattern(by, *pair).fullmatch(name) for name in names)][

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from rich.cells import cell_len
 
 from kfx.cli.stats import stats as command
-from kfx.stats import bad_rows
+from kfx.stats import artifact, bad_rows
 from kfx.stats.artifact import side_by_side
 from kfx.stats.options import Slice, StatsOptions
 from kfx.stats.report import text
@@ -123,6 +123,20 @@ def test_the_command_prints_as_wide_as_the_terminal(tmp_path: Path, monkeypatch:
     assert compared.stdout.splitlines()[3].startswith("name")
     document = json.loads(CliRunner().invoke(command, [str(path), "--format", "json", *compare]).stdout)
     assert [dataset["name"] for dataset in document["datasets"]] == ["this", "old"]
+
+
+def test_a_comparison_says_that_it_leaves_out_slices(tmp_path: Path) -> None:
+    """Slices that were asked for are kept in the statistics, and stderr says that the comparison does not show them."""
+    path, old, new = tmp_path / "t.csv", str(tmp_path / "old"), str(tmp_path / "new")
+    path.write_text("plan,x\n" + "".join(f"p{i % 3},{i}\n" for i in range(9)))
+    assert CliRunner().invoke(command, [str(path), "-o", old]).exit_code == 0
+    sliced = [str(path), "--slice", "plan", "--compare", old]
+    written = CliRunner().invoke(command, [*sliced, "-o", new])
+    assert f"whole tables: slices (3 of them) are in the statistics in {new} alone." in written.stderr
+    assert len(artifact.load(tmp_path / "new").datasets) == 4
+    printed = CliRunner().invoke(command, [*sliced, "--format", "text"])
+    assert "slices (3 of them) are not shown; ask for them without --compare." in printed.stderr
+    assert "slices" not in CliRunner().invoke(command, [str(path), "--compare", old, "--format", "text"]).stderr
 
 
 def test_statistics_to_compare_with_need_different_names(tmp_path: Path) -> None:
