@@ -89,7 +89,8 @@ def show(
         lines = [vars(finding) for finding in found]
         click.echo(json.dumps({"failed": bool(stopping), "findings": lines, "anomalies": message}, indent=1))
     else:
-        click.echo(table(found) or "No anomalies.")
+        click.echo(table([*stopping, *(one for one in found if one not in stopping)]) or "No anomalies.")
     if stopping:
-        click.echo(f"The gate is shut: {len(stopping)} of {len(found)} findings.", err=True)
+        first = ", which stand first" if len(stopping) < len(found) else ""
+        click.echo(f"The gate is shut: {len(stopping)} of {len(found)} findings{first}.", err=True)
         sys.exit(1)

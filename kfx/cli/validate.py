@@ -43,19 +43,20 @@ def validate(
     schema = load_schema(schema_address)
     statistics = statistics_of(table)
     before = statistics_of(previous) if previous else None
+    served = statistics_of(serving) if serving else None
     severities = read_overrides(overrides)
     anomalies = check(
         statistics,
         schema,
         environment=environment,
         previous=before,
-        serving=statistics_of(serving) if serving else None,
+        serving=served,
         severity_overrides=severities,
     )
     show(
         anomalies,
-        findings(anomalies, statistics, before, severities),
-        {table: statistics, **({"previous": before} if before else {})},
+        findings(anomalies, statistics, before, severities, served),
+        {table: statistics, **({"previous": before} if before else {}), **({"serving": served} if served else {})},
         title=table,
         form=form,
         folder=folder,

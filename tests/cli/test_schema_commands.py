@@ -38,7 +38,7 @@ def test_a_table_passes_its_schema_and_another_does_not(folder: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "No anomalies.\n")
     done = kfx("validate", "bad.csv", "--schema", "schema.pbtxt", "-o", "found", cwd=folder)
     assert done.returncode == 1
-    assert "error    new value 'blau' in colour (33.3 % of rows)\n" in done.stdout
+    assert "error    new value 'blau' in colour (33.3 % of values)\n" in done.stdout
     assert "The gate is shut: 3 of 3 findings." in done.stderr
     names = {path.name for path in (folder / "found").iterdir()}
     assert names == {"anomalies.pbtxt", "anomalies.json", "anomalies.txt", "report.html"}

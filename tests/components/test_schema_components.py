@@ -94,7 +94,7 @@ def test_what_does_not_stops_the_step_and_leaves_its_artifacts(
         validate_statistics.python_func(statistics=bad, schema_uri=schema_file(tmp_path, good), **made)
     said = str(caught.value).splitlines()
     assert said[0] == "3 anomalies against the schema:"
-    assert "error    new value 'blau' in colour (33.3 % of rows)" in said
+    assert "error    new value 'blau' in colour (33.3 % of values)" in said
     assert "error    null rate of size 33.3 % (the schema allows 0 %)" in said
     assert said[-1] == f"Report: {made['anomalies'].uri}/report.html"
     assert "blau" in (Path(made["anomalies"].path) / "report.html").read_text(encoding="utf-8")
@@ -175,6 +175,9 @@ def test_drift_and_skew_are_found_together(tmp_path: Path, good: dsl.Artifact, b
     reasons = [reason.short_description for reason in found.anomaly_info["colour"].reason]
     assert "High Linfty distance between current and previous" in reasons
     assert "High Linfty distance between training and serving" in reasons
+    told = (folder / "anomalies.txt").read_text(encoding="utf-8").splitlines()
+    assert len(set(told)) == len(told)
+    assert all(line.endswith((", against the previous run", ", against the serving data")) for line in told)
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert all(name in page for name in ("this run", "the previous run", "the serving data"))
 
@@ -226,7 +229,7 @@ def test_they_run_as_local_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=str(root))
     gated(good=str(tmp_path / "good.csv"), bad=str(tmp_path / "bad.csv"))
     texts = {path.parts[-3]: path.read_text() for path in root.glob("*/*/anomalies/anomalies.txt")}
-    assert "new value 'blau' in colour (33.3 % of rows)" in texts["validate-statistics"]
+    assert "new value 'blau' in colour (33.3 % of values)" in texts["validate-statistics"]
     assert "null rate of size 0 % -> 33.3 %" in texts["compare-statistics"]
 
 

@@ -49,10 +49,10 @@ OPTIONAL = "presence { min_fraction: 0.999 min_count: 1 }"
     ("case", "expected"),
     [
         (Case(one(text(COLOURS, missing=25), 125), enum(body=OPTIONAL)), "null rate of x 20 % (the schema"),
-        (Case(one(text({**COLOURS, "blau": 3}), 103), enum()), "new value 'blau' in x (2.9 % of rows)"),
+        (Case(one(text({**COLOURS, "blau": 3}), 103), enum()), "new value 'blau' in x (2.9 % of values)"),
         (
             Case(one(text({**COLOURS, **{f"c{n}": n for n in range(1, 6)}}), 115), enum()),
-            "5 new values in x: 'c5' (4.3 % of rows), 'c4' (3.5 % of rows), 'c3' (2.6 % of rows) and 2 more",
+            "5 new values in x: 'c5' (4.3 % of values), 'c4' (3.5 % of values), 'c3' (2.6 % of values) and 2 more",
         ),
         (Case(one(numbers([1.0])), enum()), "type of x is FLOAT (the schema says BYTES)"),
         (Case(one(text(COLOURS)), ""), "new column x"),

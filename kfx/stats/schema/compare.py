@@ -119,7 +119,7 @@ def _expectation(now: DatasetView, before: DatasetView, terms: _Terms) -> tuple[
                 _expect_values(comparator, view, current, terms)
         elif given is None and (found := cuts.proven_divergence(current, view)) is not None:
             proven[path], tried = found
-            chance = thresholds.of_cuts(current.values, view.values, tried)
+            chance = thresholds.of_cuts(current.sample, view.sample, tried)
             comparator.jensen_shannon_divergence.threshold = max(terms.sensitivity.divergence, chance)
     return made, proven
 
@@ -130,15 +130,16 @@ def _expect_presence(
     share = view.fraction_present
     if not share or not current.rows:
         return
-    chance = thresholds.of_shares(current.rows, view.rows)
+    chance = thresholds.of_shares(current.examples, view.examples)
     feature.presence.min_fraction = max(0.0, share - max(sensitivity.missing, chance))
-    feature.presence.min_count = 1
+    if current.present >= 1 or not current.present:  # a column of light rows may weigh less than 1 in all
+        feature.presence.min_count = 1
 
 
 def _expect_values(
     comparator: schema_pb2.FeatureComparator, view: FeatureView, current: FeatureView, terms: _Terms
 ) -> None:
-    n, m = sum(current.counts.values()), sum(view.counts.values())
+    n, m = current.counted, view.counted
     k = len({*view.counts, *current.counts})
     if terms.measure == "l_infinity":
         comparator.infinity_norm.threshold = max(terms.sensitivity.share, thresholds.of_shares(n, m, k))
@@ -146,9 +147,10 @@ def _expect_values(
         chance = thresholds.of_divergence(n, m, k)
         comparator.jensen_shannon_divergence.threshold = max(terms.sensitivity.divergence, chance)
     else:
-        p = max(view.counts.values()) / m
-        chance = thresholds.of_counts(n, m, p, k)
-        comparator.normalized_abs_difference.threshold = max(terms.sensitivity.share, chance)
+        here, there = sum(current.counts.values()), sum(view.counts.values())
+        sizes = max(view.counts.values()) / there * abs(here - there) / (here + there)
+        chance = sizes + thresholds.of_counts(n, m, k)
+        comparator.normalized_abs_difference.threshold = min(1.0, max(terms.sensitivity.share, chance))
 
 
 def _expect_known(
@@ -157,8 +159,9 @@ def _expect_known(
     """Makes the values there were the domain, with the new ones that are too rare to tell."""
     if current.invalid_utf8 or view.unique is None or view.unique > len(view.counts):
         return  # not all values are known
-    n, m = sum(current.counts.values()), sum(view.counts.values())
-    enough = max(sensitivity.new_value * n, thresholds.of_new_value(n, m, len(current.counts)))
+    n, m = current.counted, view.counted
+    chance = thresholds.of_new_value(n, m, len(current.counts)) / n
+    enough = max(sensitivity.new_value, chance) * sum(current.counts.values())
     rare = [value for value, count in current.counts.items() if value not in view.counts and count < enough]
     feature.string_domain.value.extend([*view.counts, *rare])
 

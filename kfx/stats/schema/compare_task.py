@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,10 +117,18 @@ def _compared(
         if other is None:
             continue
         found = compare(computed, other, kind=kind, **terms)
-        lines += findings(found, computed, other, softened(terms["severity_overrides"]))
+        told = findings(found, computed, other, softened(terms["severity_overrides"]))
+        if None not in others.values():
+            told = [_against(line, _NAMES[kind]) for line in told]
+        lines += [line for line in told if line not in lines]
         shown[_NAMES[kind]] = other
         joined = _joined(joined, found) if len(shown) > 2 else found
     return joined, sorted(lines, key=lambda line: line.severity != "error"), shown
+
+
+def _against(line: Finding, other: str) -> Finding:
+    """Says in a line what the data was compared with, where it was compared at all."""
+    return line if line.type == "NO_DATA" else replace(line, text=f"{line.text}, against {other}")
 
 
 def _joined(one: anomalies_pb2.Anomalies, other: anomalies_pb2.Anomalies) -> anomalies_pb2.Anomalies:

@@ -60,7 +60,7 @@ def proven_divergence(view: FeatureView, other: FeatureView) -> tuple[float, int
     if ours is None or theirs is None:
         return None
     found = [_nearest(ours.at(place), theirs.at(place)) for place in sorted({*ours.places, *theirs.places})]
-    found.append((_nan_share(view), _nan_share(other)))
+    found.append((nan_share(view), nan_share(other)))
     apart = (drift.jensen_shannon({0: p, 1: 1 - p}, {0: q, 1: 1 - q}) for p, q in found if p != q)
     largest = max(apart, default=0.0)
     return largest, len(found)
@@ -76,7 +76,7 @@ def shares(view: FeatureView) -> Shares | None:
     known: list[tuple[Place, float, float]] = [((stats.min, 0), 0.0, 0.0), ((stats.max, 1), 1.0, 1.0)]
     error = view.rank_error
     known += _counted(standard, error) if standard is not None else []
-    known += _ranked(quantiles, error + max(_RANK_ERROR, 1 / total)) if quantiles is not None else []
+    known += _ranked(quantiles, error + max(_RANK_ERROR, 1 / view.sample)) if quantiles is not None else []
     bounds = _closed(known)
     if not view.by_weight and stats.min <= 0 <= stats.max:
         zeros = stats.num_zeros / total
@@ -135,7 +135,8 @@ def _nearest(one: tuple[float, float], other: tuple[float, float]) -> tuple[floa
     return (high, other_low) if other_low > high else (low, low)
 
 
-def _nan_share(view: FeatureView) -> float:
+def nan_share(view: FeatureView) -> float:
+    """Returns the share of a numeric feature's values that are NaN; it has a histogram."""
     histogram = view.histogram("STANDARD") or view.histogram("QUANTILES")
     total = histogram.num_nan + sum(bucket.sample_count for bucket in histogram.buckets)
     return float(histogram.num_nan / total)

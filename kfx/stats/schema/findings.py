@@ -1,4 +1,4 @@
-"""Anomalies as lines for people: "null rate of x 0.1 % -> 12 %", "new value 'blau' in colour (3.1 % of rows)".
+"""Anomalies as lines for people: "null rate of x 0.1 % -> 12 %", "new value 'blau' in colour (3.1 % of values)".
 
 The proto's descriptions name what was expected or what was found, seldom both, and never the statistics before. Here
 both are read from the schema and the statistics at hand; where an anomaly has no better words, its own stay.
@@ -7,11 +7,13 @@ both are read from the schema and the statistics at hand; where an anomaly has n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from kfx.stats.schema.view import DatasetView, FeatureView, Path, by_name, serialized, whole
+from kfx.stats.schema import moves
+from kfx.stats.schema.moves import percent
+from kfx.stats.schema.view import DatasetView, FeatureView, Path, by_name, has_weights, serialized, whole
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 _NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
 _VALUES_SHOWN = 3
 _VALUE_CHARACTERS = 40
+_NAME_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ def findings(
     statistics: statistics_pb2.DatasetFeatureStatisticsList,
     previous: statistics_pb2.DatasetFeatureStatisticsList | None = None,
     severity_overrides: Mapping[str, str] = _NO_OVERRIDES,
+    serving: statistics_pb2.DatasetFeatureStatisticsList | None = None,
 ) -> list[Finding]:
     """Returns a line for every reason, errors first, then in the order of the data set's features.
 
@@ -51,24 +55,57 @@ def findings(
         statistics: What was validated.
         previous: What it was compared with; None where it was not.
         severity_overrides: As they were given to the validation: the message has only the worst of a feature's reasons.
+        serving: What skew was measured against, where that is not `previous`.
     """
     if anomalies.data_missing:
         return [Finding("", "NO_DATA", "error", "the data set has no rows")]
-    now = DatasetView(whole(statistics), by_weight=False)
-    before = DatasetView(whole(previous), by_weight=False) if previous is not None else None
+    given = [whole(one) if one is not None else None for one in (statistics, previous, serving)]
+    by_weight = all(has_weights(one) for one in given if one is not None)
+    now, before, served = (DatasetView(one, by_weight) if one is not None else None for one in given)
+    assert now is not None  # noqa: S101 - statistics are always given
     order = {serialized(path): place for place, path in enumerate(now.features)}
     schema = _Schema(anomalies)
     found = []
     for name in sorted(anomalies.anomaly_info, key=lambda name: (order.get(name, len(order)), name)):
         path = tuple(anomalies.anomaly_info[name].path.step)
-        earlier = before.features.get(path) if before else None
-        about = _About(name, now.features.get(path), earlier, schema.feature(path), schema.measured.get(path, {}))
+        about = _About(
+            name,
+            now.features.get(path),
+            before.features.get(path) if before else None,
+            served.features.get(path) if served else None,
+            schema.feature(path),
+            schema.measured.get(path, {}),
+            both=before is not None and served is not None,
+        )
         found += _lines(anomalies.anomaly_info[name], about, schema, severity_overrides)
     if anomalies.HasField("dataset_anomaly_info"):
-        rows = f"{before.rows:,.0f} -> {now.rows:,.0f}" if before else f"{now.rows:,.0f}"
-        about = _About("", None, None, None, {})
-        found += _lines(anomalies.dataset_anomaly_info, about, schema, severity_overrides, rows)
+        found += _of_rows(anomalies, now, before, severity_overrides)
     return sorted(found, key=lambda finding: finding.severity != "error")
+
+
+def _of_rows(
+    anomalies: anomalies_pb2.Anomalies, now: DatasetView, before: DatasetView | None, overrides: Mapping[str, str]
+) -> list[Finding]:
+    """Words what is wrong with the number of rows."""
+    info = anomalies.dataset_anomaly_info
+    what = "weight of the rows" if now.by_weight else "rows"
+    count = f"{what} {before.rows:,.6g} -> {now.rows:,.6g}" if before else f"{what} {now.rows:,.6g}"
+    bounds = anomalies.baseline.dataset_constraints.num_examples_drift_comparator
+    lines = []
+    for reason in info.reason:
+        kind = info.Type.Name(reason.type)
+        text = f"{count}: {reason.description.strip().rstrip('.')}"
+        if kind.startswith("COMPARATOR") and before and "version" not in reason.description:
+            high = kind == "COMPARATOR_HIGH_NUM_EXAMPLES"
+            bound = bounds.max_fraction_threshold if high else bounds.min_fraction_threshold
+            limit = f"{'above' if high else 'below'} {bound:.3g}"
+            text = f"{count} ({now.rows / before.rows:.3g} times, {limit})" if before.rows else count
+        lines.append(Finding("", kind, _severity(info, kind, overrides), text))
+    return lines
+
+
+def _severity(info: anomalies_pb2.AnomalyInfo, kind: str, overrides: Mapping[str, str]) -> str:
+    return overrides.get(kind, "warning" if info.severity == info.WARNING else "error")
 
 
 class _Schema:
@@ -77,15 +114,13 @@ class _Schema:
     def __init__(self, anomalies: anomalies_pb2.Anomalies) -> None:
         self._features = by_name(anomalies.baseline.feature)
         self.domains = by_name(anomalies.baseline.string_domain)
-        # Of drift and skew only what was exceeded, by type.
-        self.measured: dict[Path, dict[str, Any]] = {
-            tuple(entry.path.step): {
-                measurement.Type.Name(measurement.type): measurement
-                for measurement in (*entry.drift_measurements, *entry.skew_measurements)
-                if measurement.value > measurement.threshold
-            }
-            for entry in anomalies.drift_skew_info
-        }
+        # What was exceeded, by drift or skew and its type.
+        self.measured: dict[Path, dict[tuple[str, str], Any]] = {}
+        for entry in anomalies.drift_skew_info:
+            known = self.measured.setdefault(tuple(entry.path.step), {})
+            for side, taken in (("drift", entry.drift_measurements), ("skew", entry.skew_measurements)):
+                exceeded = (measurement for measurement in taken if measurement.value > measurement.threshold)
+                known.update({(side, each.Type.Name(each.type)): each for each in exceeded})
 
     def feature(self, path: Path) -> Any:
         """Returns the schema's feature of a path, None where it has none."""
@@ -99,45 +134,55 @@ class _Schema:
 class _About:
     """What is known of an anomaly's feature."""
 
-    name: str
+    feature: str
     now: FeatureView | None
     before: FeatureView | None
+    served: FeatureView | None
     expected: Any
-    measured: dict[str, Any]
+    measured: dict[tuple[str, str], Any]
+    both: bool = False
+    side: str = "drift"
+
+    @property
+    def name(self) -> str:
+        """The feature's name, on one short line."""
+        return _printable(self.feature, _NAME_CHARACTERS)
+
+    def of(self, reason: Any, kind: str) -> _About:
+        """Returns what is known of one reason: skew is measured against the serving data."""
+        if not kind.startswith("COMPARATOR") or "serving" not in (reason.description or reason.short_description):
+            return self
+        return replace(self, before=self.served or self.before, side="skew")
 
 
 def _lines(
-    info: anomalies_pb2.AnomalyInfo, about: _About, schema: _Schema, overrides: Mapping[str, str], rows: str = ""
+    info: anomalies_pb2.AnomalyInfo, about: _About, schema: _Schema, overrides: Mapping[str, str]
 ) -> list[Finding]:
-    worst = "warning" if info.severity == info.WARNING else "error"
     lines = []
     for reason in info.reason:
         kind = info.Type.Name(reason.type)
+        one = about.of(reason, kind)
         words = _WORDS.get(kind)
         own = (reason.description or reason.short_description).strip().rstrip(".")
-        text = words(about, schema) if words else ""
-        if not text and rows:
-            empty = "which has 0" in reason.short_description  # its words would tell the numbers again
-            text = f"rows {rows}" if empty else f"rows {rows}: {own}"
-        text = text or f"{about.name}: {own}"
-        lines.append(Finding(about.name, kind, overrides.get(kind, worst), text))
+        text = (words(one, schema) if words else "") or f"{about.name}: {own}"
+        if kind.startswith(_SHARES) and one.now is not None and one.now.by_weight:
+            text += ", by weight"
+        if about.both and kind.startswith("COMPARATOR"):
+            text += f", against the {'serving' if one.side == 'skew' else 'previous'} data"
+        lines.append(Finding(about.feature, kind, _severity(info, kind, overrides), text))
     return lines
 
 
-def percent(share: float) -> str:
-    """Words a share: "12 %", "3.1 %", "0.02 %"; never 0 or 100 % for what is not quite."""
-    hundred = 100 * share
-    if 0 < hundred < 0.01:
-        return "under 0.01 %"
-    text = f"{hundred:.2f}" if hundred < 0.1 else f"{hundred:.1f}"
-    if share < 1 and float(text) == 100:
-        return "over 99.9 %"
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
+def _printable(text: str, most: int) -> str:
+    """Cuts text from the data, and shows what would break the line or reorder it."""
+    whole_text = "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text[: most + 1]
+    )
+    return whole_text if len(whole_text) <= most else f"{whole_text[:most]}…"
 
 
 def _shown(value: str) -> str:
-    text = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in value)
-    return repr(text if len(text) <= _VALUE_CHARACTERS else f"{text[:_VALUE_CHARACTERS]}…")
+    return repr(_printable(value, _VALUE_CHARACTERS))
 
 
 def _null_rate(view: FeatureView) -> float:
@@ -184,7 +229,7 @@ def _new_values(about: _About, schema: _Schema) -> str:
     strange = {value: count for value, count in about.now.counts.items() if value not in known}
     total = about.now.values
     largest = sorted(strange, key=lambda value: -strange[value])[:_VALUES_SHOWN]
-    listed = [f"{_shown(value)} ({percent(strange[value] / total)} of rows)" for value in largest if total]
+    listed = [f"{_shown(value)} ({percent(strange[value] / total)} of values)" for value in largest if total]
     if len(strange) == 1:
         value, share = listed[0].split(" (", 1) if listed else ("", "")
         return f"new value {value} in {about.name} ({share}" if listed else ""
@@ -219,17 +264,8 @@ def _distribution(about: _About, _schema: _Schema) -> str:
     if about.now is None or about.before is None:
         return ""
     distance = _distance(about, "Jensen-Shannon divergence", "JENSEN_SHANNON_DIVERGENCE")
-    figures = [view.proto.num_stats for view in (about.before, about.now) if view.proto.HasField("num_stats")]
-    if len(figures) < 2:
-        return f"distribution of {about.name} moved ({distance})"
-    before, now = figures
-    moved = f"mean {_figures(before.mean, now.mean)}, deviation {_figures(before.std_dev, now.std_dev)}"
-    return f"distribution of {about.name} moved: {moved} ({distance})"
-
-
-def _figures(before: float, now: float) -> str:
-    """Writes two figures with four significant digits, or whole: "13.00 -> 14.95", "5,000 -> 14,000"."""
-    return " -> ".join(f"{figure:,.0f}" if 1000 <= abs(figure) < 1e9 else f"{figure:#.4g}" for figure in (before, now))
+    moved = moves.moved(about.before, about.now)
+    return f"distribution of {about.name} moved{': ' if moved else ''}{moved} ({distance})"
 
 
 def _counts(about: _About, _schema: _Schema) -> str:
@@ -238,7 +274,7 @@ def _counts(about: _About, _schema: _Schema) -> str:
 
 
 def _distance(about: _About, name: str, kind: str) -> str:
-    found = about.measured.get(kind)
+    found = about.measured.get((about.side, kind))
     return f"{name} {found.value:.2g}, above {found.threshold:.2g}" if found else name
 
 
@@ -255,6 +291,10 @@ _WORDS: dict[str, Callable[[_About, _Schema], str]] = {
     "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH": _distribution,
     "COMPARATOR_NORMALIZED_ABSOLUTE_DIFFERENCE_HIGH": _counts,
 }
+
+
+# Of these the figures are those by weight where there are any.
+_SHARES = ("FEATURE_TYPE_LOW_FRACTION_PRESENT", "ENUM_TYPE_UNEXPECTED_STRING_VALUES", "COMPARATOR")
 
 
 def table(found: Iterable[Finding], most: int | None = None) -> str:

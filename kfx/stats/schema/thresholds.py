@@ -77,16 +77,12 @@ def of_divergence(n: float, m: float, k: int) -> float:
     return min(1.0, (1 / n + 1 / m) / 4 * (k + 2 * math.sqrt(k * x) + 2 * x))
 
 
-def of_counts(n: float, m: float, p: float, k: int = 1) -> float:
-    """Returns the normalised absolute difference that chance and the sample sizes make.
+def of_counts(n: float, m: float, k: int = 1) -> float:
+    """Returns by how much the counts of k values, over those of both samples, may differ by chance.
 
-    Args:
-        n: Values in the one sample.
-        m: Values in the other.
-        p: Share of the commonest value.
-        k: Number of different values.
+    What different sample sizes make of it comes on top.
     """
-    return min(1.0, p * abs(n - m) / (n + m) + math.sqrt(math.log(2 * k / CHANCE) / (2 * (n + m))))
+    return min(1.0, math.sqrt(math.log(2 * k / CHANCE) / (2 * (n + m))))
 
 
 def of_new_value(n: float, m: float, k: int) -> float:

@@ -39,6 +39,9 @@ class FeatureView:
     rows: float
     """Examples of its data set, or their weight."""
 
+    examples: int
+    """Examples of its data set, whatever they weigh."""
+
     by_weight: bool
     """Whether weighted figures are read."""
 
@@ -80,8 +83,12 @@ class FeatureView:
     def values(self) -> float:
         """Number of values in all examples, or their weight."""
         common = self.common
-        if self.by_weight:
-            return float(common.weighted_common_stats.tot_num_values)
+        return float(common.weighted_common_stats.tot_num_values) if self.by_weight else self.sample
+
+    @property
+    def sample(self) -> float:
+        """Number of values in all examples, whatever they weigh: what chance depends on."""
+        common = self.common
         return float(common.tot_num_values or common.num_non_missing * common.avg_num_values)
 
     @property
@@ -108,6 +115,18 @@ class FeatureView:
         return dict(sorted(found.items()))
 
     @property
+    def counted(self) -> float:
+        """How often the values in `counts` occur, whatever they weigh."""
+        return float(sum(bucket.sample_count for bucket in self.proto.string_stats.rank_histogram.buckets))
+
+    @property
+    def numbers(self) -> Any:
+        """Mean, deviation and median of a numeric feature; None of any other."""
+        if not self.proto.HasField("num_stats"):
+            return None
+        return self.proto.num_stats.weighted_numeric_stats if self.by_weight else self.proto.num_stats
+
+    @property
     def invalid_utf8(self) -> bool:
         """Whether any value is not UTF-8."""
         return bool(self.proto.string_stats.invalid_utf8_count)
@@ -116,6 +135,11 @@ class FeatureView:
     def unique(self) -> int | None:
         """Number of distinct values; None where they were not counted."""
         return int(self.proto.string_stats.unique) if self.proto.HasField("string_stats") else None
+
+    @property
+    def unit(self) -> str:
+        """What a number stands for where the type does not say it; empty where it does."""
+        return next((str(found.str) for found in self.proto.custom_stats if found.name == "unit"), "")
 
     @property
     def rank_error(self) -> float:
@@ -154,7 +178,9 @@ class DatasetView:
     def features(self) -> dict[Path, FeatureView]:
         """Features by path, in the order of the data set; those without figures are left out."""
         return {
-            feature_path(feature): FeatureView(feature_path(feature), feature, self.rows, self.by_weight)
+            feature_path(feature): FeatureView(
+                feature_path(feature), feature, self.rows, self.proto.num_examples, self.by_weight
+            )
             for feature in self.proto.features
             if feature.WhichOneof("stats")
         }
