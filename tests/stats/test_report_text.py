@@ -125,6 +125,41 @@ def test_the_command_prints_as_wide_as_the_terminal(tmp_path: Path, monkeypatch:
     assert [dataset["name"] for dataset in document["datasets"]] == ["this", "old"]
 
 
+def test_weighted_statistics_show_figures_by_weight() -> None:
+    """With weights, mean, deviation, median, missing shares and values count them, and a line says so."""
+    columns = {"x": [1.0, 2.0, 3.0, None], "s": ["a", "a", "b", "b"], "t": [True, False, False, True],
+               "w": [6.0, 1.0, 1.0, 2.0]}  # fmt: skip
+    (dataset,) = statistics(columns, StatsOptions(weight_feature="w")).datasets
+    blocks = text.table(dataset, 100).split("\n\n")
+    assert blocks[0].splitlines()[1].startswith("By weight: ")
+    rows = {line.split()[0]: " ".join(line.split()[2:]) for line in blocks[1].splitlines()[1:]}
+    assert rows["x"] == "20 % 1.375 0.696 1 1 3"
+    assert rows["s"] == "0 2 distinct: a 70 %, b 30 %"
+    assert rows["t"] == "0 2 distinct: true 80 %, false 20 %"
+    (plain,) = statistics(columns).datasets
+    assert "By weight" not in text.table(plain)
+    assert "25 %" in text.table(plain).split("\n\n")[1]
+
+
+def test_a_weighted_shift_is_told_by_weight() -> None:
+    """Two tables with the same rows and other weights differ as their weights do; rows decide what chance makes."""
+    options = StatsOptions(weight_feature="w")
+    table = {"x": [float(i % 100) for i in range(1000)], "c": ["ab"[i % 2] for i in range(1000)],
+             "gap": [None if i % 2 else 1.5 for i in range(1000)]}  # fmt: skip
+    even, odd = ({**table, "w": [heavy if i % 2 else 1.0 for i in range(1000)]} for heavy in (1.0, 9.0))
+    joined = side_by_side({"this": statistics(odd, options), "last": statistics(even, options)})
+    printed = text.comparison(joined, 130)
+    assert "By weight: " in printed.split("\n\n")[0]
+    lines = {line.split()[0]: line for line in printed.split("\n\n")[1].splitlines()}
+    assert lines["c"].split()[1:3] == ["40", "%"]
+    assert "b 90 %, a 10 %" in lines["c"]
+    assert lines["gap"].split()[1:3] == ["40", "%"]
+    assert "c has the value 'b' in 90 % of its values, but 50 % in last" in printed
+    assert "gap is missing in 90 % of the weight, but 50 % in last" in printed, printed
+    light = side_by_side({"this": statistics(odd, options), "last": statistics(table)})
+    assert "By weight" not in text.comparison(light)
+
+
 def test_a_comparison_says_that_it_leaves_out_slices(tmp_path: Path) -> None:
     """Slices that were asked for are kept in the statistics, and stderr says that the comparison does not show them."""
     path, old, new = tmp_path / "t.csv", str(tmp_path / "old"), str(tmp_path / "new")

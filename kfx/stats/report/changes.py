@@ -77,7 +77,7 @@ def _moved(this: Model, other: Model, name: str) -> Iterator[Finding]:
             "missing", weight, f"is missing in {percent(now)} of {places(this)}, but {percent(before)} in {name}"
         )
     gap = _gap(this, other)
-    if gap is None or gap.size <= max(NOTABLE, _chance(this["values"], other["values"])):
+    if gap is None or gap.size <= max(NOTABLE, _chance(_counted(this), _counted(other))):
         return
     if gap.where:
         here, there = (_about(bounds) for bounds in gap.shares)
@@ -161,6 +161,11 @@ def _distance(one: Bounds, other: Bounds) -> float:
 
 def _missing(model: Model) -> float:
     return float(model["missing"] / (model["present"] + model["missing"] or 1))
+
+
+def _counted(model: Model) -> float:
+    """Returns the number of values, whatever they weigh: what chance depends on."""
+    return float(model.get("plain", model)["values"])
 
 
 def _chance(one: float, other: float) -> float:

@@ -37,8 +37,9 @@ def findings(model: dict[str, Any]) -> Iterator[Finding]:
     """Yields everything worth a look in one data set.
 
     Args:
-        model: A feature as `kfx.stats.report.model.feature_model` gives it.
+        model: A feature as `kfx.stats.report.model.feature_model` gives it; of one by weight, rows are counted.
     """
+    model = model.get("plain", model)
     expected = model["present"] + model["missing"]
     if not expected:
         return
@@ -66,6 +67,8 @@ def percent(share: float) -> str:
 
 def places(model: dict[str, Any]) -> str:
     """Returns what a feature could be in: a field of structs is no more often missing than they are there."""
+    if "plain" in model:
+        return "the weight"
     return "rows" if model["present"] + model["missing"] == model["rows"] else "the structs it belongs to"
 
 

@@ -30,6 +30,8 @@ def page_model(
     statistics: statistics_pb2.DatasetFeatureStatisticsList,
     title: str,
     anomalies: anomalies_pb2.Anomalies | None = None,
+    *,
+    by_weight: bool = False,
 ) -> dict[str, Json]:
     """Returns the page's data; features of several data sets are joined by their path.
 
@@ -37,6 +39,7 @@ def page_model(
         statistics: One or more data sets.
         title: The page's heading.
         anomalies: What validation found in the first data set; None if nobody looked.
+        by_weight: As `feature_model`.
     """
     import kfx
 
@@ -44,7 +47,7 @@ def page_model(
     for at, dataset in enumerate(statistics.datasets):
         for feature in dataset.features:
             of = joined.setdefault(feature_path(feature), [None] * len(statistics.datasets))
-            of[at] = feature_model(feature, dataset.num_examples)
+            of[at] = feature_model(feature, dataset.num_examples, by_weight=by_weight)
     names = [dataset.name or f"data set {at + 1}" for at, dataset in enumerate(statistics.datasets)]
     sliced = has_slices(statistics)
     entries = {path: _entry(path, of, names, sliced) for path, of in joined.items()}
@@ -124,12 +127,15 @@ def feature_path(feature: statistics_pb2.FeatureNameStatistics) -> tuple[str, ..
     return tuple(feature.path.step) or (feature.name,)
 
 
-def feature_model(feature: statistics_pb2.FeatureNameStatistics, rows: int) -> dict[str, Json]:
+def feature_model(
+    feature: statistics_pb2.FeatureNameStatistics, rows: int, *, by_weight: bool = False
+) -> dict[str, Json]:
     """Returns one feature's figures; what is absent or not a number is None.
 
     Args:
         feature: The proto.
         rows: Examples of its data set.
+        by_weight: Let a row count as much as its weight, wherever the statistics have such a figure.
     """
     kind = feature.WhichOneof("stats") or "num_stats"
     stats = getattr(feature, kind)
@@ -163,7 +169,27 @@ def feature_model(feature: statistics_pb2.FeatureNameStatistics, rows: int) -> d
         model.update(_text(stats))
     elif kind == "bytes_stats":
         model.update(unique=stats.unique, length=_number(stats.avg_num_bytes), invalid=0, top=[], ranks=[])
+    if by_weight and "weighted" in model:
+        _weigh(model, stats)
     return model
+
+
+def _weigh(model: dict[str, Json], stats: Any) -> None:
+    """Puts weighted figures where those that count rows are, and these into `plain`."""
+    common = stats.common_stats.weighted_common_stats
+    model.update(plain=dict(model), values=common.tot_num_values)
+    model.update({name: figure for name, figure in model["weighted"].items() if name in model and name != "top"})
+    if model["type"] == "boolean" and model.get("top"):
+        part = stats.weighted_numeric_stats.mean
+        shares = [["false", 1 - part], ["true", part]]
+        top = [[value, share * common.tot_num_values] for value, share in shares if share > 0]
+        model["top"] = sorted(top, key=lambda pair: -pair[1])
+    elif "standard" in model:
+        by_kind = {histogram.type: histogram for histogram in stats.weighted_numeric_stats.histograms}
+        model["standard"], model["quantiles"] = (_buckets(by_kind.get(kind)) for kind in _kinds())
+    elif model.get("top"):
+        heaviest = stats.weighted_string_stats.top_values
+        model["top"] = [[_clipped(one.value, _VALUE_CHARACTERS), one.frequency] for one in heaviest]
 
 
 def _type_name(feature: statistics_pb2.FeatureNameStatistics, custom: dict[str, Json]) -> str:
@@ -179,11 +205,8 @@ def _type_name(feature: statistics_pb2.FeatureNameStatistics, custom: dict[str, 
 
 
 def _numeric(stats: Any) -> dict[str, Json]:
-    from tensorflow_metadata.proto.v0 import statistics_pb2
-
     by_kind = {histogram.type: histogram for histogram in stats.histograms}
-    standard = by_kind.get(statistics_pb2.Histogram.STANDARD)
-    quantiles = by_kind.get(statistics_pb2.Histogram.QUANTILES)
+    standard, quantiles = (by_kind.get(kind) for kind in _kinds())
     nan = max((histogram.num_nan for histogram in stats.histograms), default=0)
     model = {
         "nan": nan,
@@ -202,6 +225,12 @@ def _numeric(stats: Any) -> dict[str, Json]:
     return model
 
 
+def _kinds() -> tuple[int, int]:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    return statistics_pb2.Histogram.STANDARD, statistics_pb2.Histogram.QUANTILES
+
+
 def _is_infinite(bucket: Any) -> bool:
     """Says whether a bucket holds infinite values, and no others."""
     return math.isinf(bucket.low_value) and bucket.low_value == bucket.high_value
@@ -213,7 +242,8 @@ def _weighted(stats: Any, kind: str) -> dict[str, Json]:
     weighted: dict[str, Json] = {"present": _number(common.num_non_missing), "missing": _number(common.num_missing)}
     if kind == "num_stats" and stats.HasField("weighted_numeric_stats"):
         numbers = stats.weighted_numeric_stats
-        weighted.update({name: _number(getattr(numbers, name)) for name in ("mean", "std_dev", "median")})
+        weighted.update({name: _number(getattr(numbers, name)) for name in ("mean", "std_dev")})
+        weighted["median"] = _number(numbers.median) if numbers.histograms else None
     elif kind == "string_stats" and stats.weighted_string_stats.top_values:
         heaviest = stats.weighted_string_stats.top_values[0]
         part = heaviest.frequency / (common.tot_num_values or 1)

@@ -14,6 +14,7 @@ from kfx.stats.datasets import has_slices, whole_first
 from kfx.stats.report.anomalies import anomalies_of_dataset, anomalies_of_features
 from kfx.stats.report.findings import findings, percent
 from kfx.stats.report.model import feature_model, feature_path, page_model
+from kfx.stats.schema.view import has_weights
 from kfx.stats.wording import counted
 
 if TYPE_CHECKING:
@@ -63,10 +64,13 @@ def table(
         anomalies: What validation found in it; listed before everything else.
         look: Whether to say what deserves a look: in a slice, much of it is what the slice was made for.
     """
-    models = [(_name(feature_path(f)), feature_model(f, dataset.num_examples)) for f in dataset.features]
+    by_weight = has_weights(dataset)
+    models = [
+        (_name(feature_path(f)), feature_model(f, dataset.num_examples, by_weight=by_weight)) for f in dataset.features
+    ]
     title = f"{dataset.name or 'All rows'}: {counted(dataset.num_examples, 'row')}, {counted(len(models), 'feature')}"
     notes = [(found.weight, f"{_short(name)} {found.text}") for name, model in models for found in findings(model)]
-    blocks = [[title], _grid(models, width)]
+    blocks = [[title, *_by_weight(by_weight, width)], _grid(models, width)]
     if anomalies is not None:
         known = [feature_path(feature) for feature in dataset.features]
         blocks.insert(1, _listed("Anomalies", _anomalies(anomalies, known), width) or ["No anomalies."])
@@ -81,7 +85,8 @@ def comparison(statistics: statistics_pb2.DatasetFeatureStatisticsList, width: i
         statistics: The data sets, as `kfx.stats.artifact.side_by_side` joins them.
         width: Cells of a line.
     """
-    page = page_model(statistics, "")
+    by_weight = all(map(has_weights, statistics.datasets))
+    page = page_model(statistics, "", by_weight=by_weight)
     features = sorted(page["features"], key=lambda feature: -feature["difference"])
     shown = page["datasets"][: max(2, (width - _NARROWEST_NAME - 10) // (_NARROWEST_SIDE + _GAP))]
     rows = [("feature", "differs", *(dataset["name"] for dataset in shown))]
@@ -97,8 +102,17 @@ def comparison(statistics: statistics_pb2.DatasetFeatureStatisticsList, width: i
         titles.append(f"{len(titles) - len(shown)} of them do not fit beside the others")
     notes = [(weight, f"{_short(_name(f['path']))} {text}") for f in features for weight, text, _ in f["findings"]]
     lines = [_line(row, widths, right={1}) for row in rows]
-    blocks = (textwrap.wrap("; ".join(titles), width), lines, _listed("Worth a look", notes, width))
+    head = [*textwrap.wrap("; ".join(titles), width), *_by_weight(by_weight, width)]
+    blocks = (head, lines, _listed("Worth a look", notes, width))
     return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _by_weight(by_weight: bool, width: int) -> list[str]:
+    """Says what a row's weight is counted in, where it is."""
+    sentence = (
+        "By weight: shares, means, deviations, medians and changes. All else counts rows."
+    )
+    return textwrap.wrap(sentence, width) if by_weight else []
 
 
 def _grid(models: Sequence[tuple[str, Model]], width: int) -> list[str]:
@@ -146,7 +160,9 @@ def _values(model: Model) -> str:
 
 
 def _most_frequent(model: Model) -> str:
-    shares = [(value, percent(count / max(model["values"], 1))) for value, count in model.get("top", ()) if count > 1]
+    plain = dict(model.get("plain", model).get("top", ()))
+    often = [(value, count) for value, count in model.get("top", ()) if plain.get(value, 2) > 1]
+    shares = [(value, percent(count / (model["values"] or 1))) for value, count in often]
     return ", ".join(f"{_printable(value) or '(empty)'} {share}" for value, share in shares[:5])
 
 
