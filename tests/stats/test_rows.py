@@ -94,6 +94,19 @@ def test_a_weighted_table_without_rows(tmp_path: Path) -> None:
         generate(str(tmp_path / "null.csv"), StatsOptions(weight_feature="w"))
 
 
+@pytest.mark.parametrize("options", [{}, {"slice_features": (Slice.parse("k"),)}, {"sample_rate": 0.01}])
+def test_weights_of_text_that_is_missing_at_first(tmp_path: Path, options: dict[str, Any]) -> None:
+    """Batches without a value, or without a row of a slice or sample, join those that have some."""
+    columns = {"s": [None] * 2000 + ["a", "b"] * 1000, "k": ["K"] * 3000 + ["L"] * 1000, "w": [1.5] * 4000}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet", row_group_size=1000)
+    whole, *slices = generate(str(tmp_path / "t.parquet"), StatsOptions(weight_feature="w", **options)).datasets
+    for dataset in (whole, *slices):
+        words = feature(dataset, "s").string_stats
+        found = {top.value: top.frequency for top in words.weighted_string_stats.top_values}
+        assert found == {top.value: 1.5 * top.frequency for top in words.top_values}
+    assert sum(dataset.num_examples for dataset in slices) in (0, 4000)
+
+
 def test_weights_of_lists_and_structs_follow_their_row() -> None:
     """Each item of a list, and each field of a struct, counts as much as its row."""
     columns = {"l": [[1, 2], [3], None], "s": [{"n": 10}, {"n": 20}, {"n": None}], "w": [1.0, 3.0, 5.0]}

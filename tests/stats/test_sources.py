@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import itertools
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfx.errors import UsageError
+from kfx.stats.generate import generate
 from kfx.stats.sources import TextReading, open_source, schemes
 from kfx.stats.sources._blocks import BLOCK, blocks
 from tests.conftest import require_module
@@ -295,6 +297,40 @@ def test_parquet_files_of_other_types_are_cast_or_refused(tmp_path: Path) -> Non
     (tmp_path / "3.parquet").write_bytes(as_parquet(pa.table({"a": ["x"]})))
     with pytest.raises(UsageError, match=r"3\.parquet has other column types than the first file"):
         rows(tmp_path / "*.parquet")
+
+
+@pytest.mark.parametrize("first", [[1, 2], [1.5, 2.5], [True, False]])
+def test_text_in_a_later_parquet_file_is_refused_however_it_is_stored(tmp_path: Path, first: list[Any]) -> None:
+    """Few different texts come as dictionaries; those are no numbers either."""
+    (tmp_path / "1.parquet").write_bytes(as_parquet(pa.table({"a": first})))
+    (tmp_path / "2.parquet").write_bytes(as_parquet(pa.table({"a": ["u", "v"] * 500})))
+    with pytest.raises(UsageError, match=r"2\.parquet has other column types than the first file"):
+        generate(f"{tmp_path}/*.parquet")
+
+
+@pytest.mark.parametrize(
+    "known", [[f"v{at}" for at in range(1000)], ["u", "v"], [1, 2], [1.5], [["x"], []], [{"f": "x"}]]
+)
+def test_parquet_columns_of_nulls_have_the_type_another_file_knows(tmp_path: Path, known: list[Any]) -> None:
+    """An all-null day gives the same figures wherever it stands, as does one of empty lists."""
+    empty = [{"f": None}] if isinstance(known[0], dict) else [[]] if isinstance(known[0], list) else [None]
+    tables = {"null": pa.table({"x": [None, None]}), "empty": pa.table({"x": empty}), "known": pa.table({"x": known})}
+    found = []
+    for number, order in enumerate(itertools.permutations(tables)):
+        (tmp_path / str(number)).mkdir()
+        for place, name in enumerate(order):
+            (tmp_path / str(number) / f"{place}.parquet").write_bytes(as_parquet(tables[name]))
+        found.append(generate(str(tmp_path / str(number))))
+    assert found == found[:1] * len(found)
+    (tmp_path / "alone.parquet").write_bytes(as_parquet(tables["known"]))
+    assert types(tmp_path / "0") == types(tmp_path / "alone.parquet")
+
+
+def test_a_parquet_column_without_any_value_stays_one_of_nulls(tmp_path: Path) -> None:
+    """No file knows its type."""
+    for name in ("1", "2"):
+        (tmp_path / f"{name}.parquet").write_bytes(as_parquet(pa.table({"x": [None], "y": [1]})))
+    assert types(f"{tmp_path}/*") == {"x": "null", "y": "int64"}
 
 
 def test_damage_inside_a_parquet_file_is_placed(tmp_path: Path) -> None:

@@ -64,6 +64,13 @@ def test_parquet_files_have_the_first_ones_types(tmp_path: Path) -> None:
         together(f"{tmp_path}/*")
 
 
+def test_parquet_columns_of_nulls_have_the_type_another_file_knows(tmp_path: Path) -> None:
+    """The first file is no exception."""
+    pq.write_table(pa.table({"a": [None]}), tmp_path / "0.parquet")
+    pq.write_table(pa.table({"a": ["x"]}), tmp_path / "1.parquet")
+    assert together(f"{tmp_path}/*") == [[{"a": None}], [{"a": "x"}]]
+
+
 def test_other_columns_are_refused(tmp_path: Path) -> None:
     """Text and Parquet alike; the column is named."""
     with pytest.raises(UsageError, match="differ in 'c'"):

@@ -212,7 +212,10 @@ def _sums(
     import numpy as np
 
     sums = np.bincount(codes, counts, minlength=len(values)).astype(np.int64)
-    weighed = None if weights is None else to_arrow(np.bincount(codes, weights, minlength=len(values)))
+    # Without a value numpy sums weights up to whole zeros, and columns of two types would not join.
+    weighed = None
+    if weights is not None:
+        weighed = to_arrow(np.bincount(codes, weights, minlength=len(values)).astype(np.float64))
     return _table(values, to_arrow(sums), weighed).take(to_arrow(np.flatnonzero(sums)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -45,18 +45,15 @@ class ParquetFiles:
         return 0
 
     def schema(self) -> pa.Schema:
-        """Returns the first file's columns, repeated names numbered.
+        """Returns the first file's columns, repeated names numbered; see `without_nulls` for those without a value.
 
         Raises:
-            UsageError: There is no column, or the file cannot be read.
+            UsageError: There is no column, or a file cannot be read.
         """
-        import pyarrow as pa
-
-        schema = self._stored_schema(self.paths[0])
-        if not schema.names:
+        first = self._named_schema(self.paths[0])
+        if not first.names:
             raise UsageError(f"{self.paths[0]} has no columns.")
-        names = unique_names(schema.names)
-        return pa.schema([column.with_name(name) for column, name in zip(schema, names, strict=True)])
+        return without_nulls(first, map(self._named_schema, self.paths[1:]))
 
     def batches(self, columns: Sequence[str] | None = None, *, encoded: bool = False) -> Iterator[pa.RecordBatch]:
         """Yields the rows file by file; see `Source.batches`.
@@ -81,7 +78,7 @@ class ParquetFiles:
         # A repeated name cannot be asked for by name: such a file is read whole.
         by_name = stored == as_stored
         read = wanted.names if by_name else None
-        dictionaries = _small_dictionaries(footer, set(wanted.names)) if encoded and by_name else []
+        dictionaries = _small_dictionaries(footer, self._of_type(path, wanted)) if encoded and by_name else []
         rows = 0
         try:
             with self._open(path, dictionaries) as file:
@@ -100,6 +97,18 @@ class ParquetFiles:
         if set(stored) != set(first):
             odd = min(set(stored) ^ set(first))
             raise UsageError(f"{path} does not have the columns of {self.paths[0]}: they differ in {odd!r}.")
+
+    def _of_type(self, path: str, wanted: pa.Schema) -> set[str]:
+        """Returns the columns that the file stores with the type wanted: no other may stay a dictionary."""
+        stored = self._stored_schema(path)
+        return {column.name for column in wanted if stored.field(column.name).type.equals(column.type)}
+
+    def _named_schema(self, path: str) -> pa.Schema:
+        import pyarrow as pa
+
+        schema = self._stored_schema(path)
+        names = unique_names(schema.names)
+        return pa.schema([column.with_name(name) for column, name in zip(schema, names, strict=True)])
 
     def _stored_schema(self, path: str) -> pa.Schema:
         if path not in self._schemas:
@@ -133,6 +142,38 @@ class ParquetFiles:
             except (OSError, pa.ArrowException) as error:
                 raise UsageError(f"{path} cannot be read as Parquet: {error}") from error
             yield file
+
+
+def without_nulls(first: pa.Schema, others: Iterable[pa.Schema]) -> pa.Schema:
+    """Returns the first file's columns; one that holds nothing but nulls there has the type of a file that knows it.
+
+    Args:
+        first: The first file's schema.
+        others: The other files', read only as far as a type is still unknown.
+    """
+    unknown = {column.name: column for column in first if _unknown(column.type)}
+    if unknown:
+        for other in others:
+            for name in [name for name in unknown if name in other.names]:
+                # A list or struct with nulls inside says more than a null, and less than one without.
+                if _unknown(other.field(name).type) < _unknown(unknown[name].type):
+                    first = first.set(first.names.index(name), other.field(name))
+                    unknown[name] = other.field(name)
+            unknown = {name: column for name, column in unknown.items() if _unknown(column.type)}
+            if not unknown:
+                break
+    return first
+
+
+def _unknown(kind: pa.DataType) -> int:
+    """Returns 2 for a null type, 1 for a list or struct with one inside, 0 for any other."""
+    import pyarrow as pa
+
+    if pa.types.is_null(kind):
+        return 2
+    if not pa.types.is_nested(kind):
+        return 0
+    return int(any(_unknown(kind.field(at).type) for at in range(kind.num_fields)))
 
 
 def _batch_rows(columns: int) -> int:

@@ -15,7 +15,7 @@ from kfx.stats.sources import Source
 from kfx.stats.sources._columns import check_columns, pick
 from kfx.stats.sources._delimited import DelimitedFiles, _wider
 from kfx.stats.sources._json import JsonFiles, _joined
-from kfx.stats.sources._parquet import ParquetFiles
+from kfx.stats.sources._parquet import ParquetFiles, without_nulls
 from kfx.stats.sources._storage import Storage
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def settled(part: Source, schemas: Sequence[pa.Schema]) -> Source:
         return replace(part, _types=types, _settled=[True])
     if not isinstance(part, ParquetFiles):
         raise TypeError(f"{type(part).__name__} is no part of a table")
-    return part if part.schema().equals(first) else TypedParquet(part, pa.schema(list(first)))
+    wanted = without_nulls(first, schemas[1:])
+    return part if part.schema().equals(wanted) else TypedParquet(part, pa.schema(list(wanted)))
 
 
 @dataclass(frozen=True)
