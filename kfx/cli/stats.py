@@ -141,7 +141,7 @@ def stats(
     for line in [*remarks(computed, options), *apart]:
         click.echo(line, err=True)
     if form is not None:
-        click.echo(_printed(computed, compared, form))
+        click.echo(printed(computed, compared, form))
     if folder is None:
         return
     from kfx.stats import artifact
@@ -184,10 +184,16 @@ def _compared(others: tuple[str, ...]) -> dict[str, DatasetFeatureStatisticsList
     return compared
 
 
-def _printed(
+def printed(
     statistics: DatasetFeatureStatisticsList, compared: dict[str, DatasetFeatureStatisticsList], form: str
 ) -> str:
-    """Returns the statistics as text as wide as the terminal, or as JSON; with others, all of them side by side."""
+    """Returns the statistics as text as wide as the terminal, or as JSON; with others, all of them side by side.
+
+    Args:
+        statistics: What to print.
+        compared: Others, by name.
+        form: `text` or `json`.
+    """
     from google.protobuf import json_format
 
     from kfx.stats import artifact

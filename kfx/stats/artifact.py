@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
-from kfx.stats import bad_rows, place, tfrecord
+from kfx.stats import bad_rows, contents, place, tfrecord
 from kfx.stats.datasets import WHOLE
 from kfx.stats.report import render
 from kfx.stats.report.model import feature_model
@@ -49,20 +48,20 @@ def write(
     """
     binary = statistics.SerializeToString(deterministic=True)
     shown = with_others(statistics, compared) if compared else statistics
-    contents = {
+    files = {
         TFRECORD: tfrecord.record(binary),
         BINARY: binary,
         REPORT: render(shown, title, anomalies).encode(),
         METRICS: json.dumps(metrics(statistics), indent=1).encode(),
     }
-    return place.write_folder(folder, contents)
+    return place.write_folder(folder, files)
 
 
 def load(path: Path) -> statistics_pb2.DatasetFeatureStatisticsList:
     """Reads statistics that kfx or TFDV wrote.
 
     Args:
-        path: A folder with `stats.pb` or `stats.tfrecord`, or such a file.
+        path: A folder with `stats.pb` or `stats.tfrecord`, or such a file, or one of text (`tfdv.write_stats_text`).
 
     Raises:
         UsageError: There are no statistics, or they are damaged.
@@ -70,36 +69,7 @@ def load(path: Path) -> statistics_pb2.DatasetFeatureStatisticsList:
     found = [path / name for name in (BINARY, TFRECORD) if (path / name).is_file()] if path.is_dir() else [path]
     if not found or not found[0].is_file():
         raise UsageError(f"There are no statistics at {str(path)!r}.")
-    return parse(found[0].read_bytes(), str(found[0]))
-
-
-def parse(content: bytes, name: str) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """Reads the content of a file of statistics.
-
-    Args:
-        content: Its bytes.
-        name: Its name: `.pb` is the binary proto, everything else a TFRecord file.
-
-    Raises:
-        UsageError: It is damaged.
-    """
-    from google.protobuf.message import DecodeError
-    from tensorflow_metadata.proto.v0 import statistics_pb2
-
-    try:
-        message = content if name.endswith(".pb") else _only(tfrecord.records(content))
-        return statistics_pb2.DatasetFeatureStatisticsList.FromString(message)
-    except DecodeError as error:
-        raise UsageError(f"{name!r} is damaged or cut short, or holds something else than statistics.") from error
-    except ValueError as error:
-        table = "" if name.endswith(".tfrecord") else f". If it is a table: kfx stats {shlex.quote(name)} -o DIR"
-        raise UsageError(f"{name!r} holds no statistics that can be read: {error}{table}.") from error
-
-
-def _only(records: list[bytes]) -> bytes:
-    if len(records) != 1:
-        raise ValueError(f"it holds {len(records)} records, and statistics are one")
-    return records[0]
+    return contents.parse_statistics(found[0].read_bytes(), str(found[0]))
 
 
 def with_others(

@@ -13,6 +13,8 @@ from pathlib import Path
 from kfx.errors import PermanentError, UsageError
 from kfx.stats.sources.gs import bucket_files, refusals
 
+_A_FOLDER = "{!r} is a folder; name the file."
+
 
 def read(address: str) -> bytes | None:
     """Returns a file's content, None where there is no such file.
@@ -30,6 +32,8 @@ def read(address: str) -> bytes | None:
         with refusals(address):
             if not files.exists(address):
                 return None
+            if files.isdir(address):
+                raise UsageError(_A_FOLDER.format(address))
             content: bytes = files.cat_file(address)
             return content
     try:
@@ -37,7 +41,7 @@ def read(address: str) -> bytes | None:
     except FileNotFoundError:
         return None
     except IsADirectoryError as error:
-        raise UsageError(f"{address!r} is a folder; name the file.") from error
+        raise UsageError(_A_FOLDER.format(address)) from error
     except OSError as error:
         raise PermanentError(f"{address!r} cannot be read: {error.strerror}.") from error
 
@@ -50,7 +54,7 @@ def write(address: str, content: bytes) -> None:
         content: What to write.
 
     Raises:
-        UsageError: The address has another scheme, or the bucket does not exist.
+        UsageError: The address has another scheme, names a local folder, or the bucket does not exist.
         PermanentError: It cannot be written.
         MissingExtraError: `gs://` without gcsfs.
     """
@@ -59,6 +63,8 @@ def write(address: str, content: bytes) -> None:
             bucket_files().pipe_file(address, content)
         return
     path = _local(address)
+    if path.is_dir():
+        raise UsageError(_A_FOLDER.format(address))
     import uuid
 
     # Two containers that share a volume may well have the same process id.

@@ -27,6 +27,11 @@ def record(data: bytes) -> bytes:
     return b"".join([length, _masked(length), data, _masked(data)])
 
 
+def is_head(head: bytes) -> bool:
+    """Tells whether 12 bytes are the length of a record and its checksum."""
+    return len(head) == _HEAD and head[8:] == _masked(head[:8])
+
+
 def records(stream: bytes) -> list[bytes]:
     """Returns the records of a file's bytes.
 
@@ -36,7 +41,7 @@ def records(stream: bytes) -> list[bytes]:
     found, at = [], 0
     while at < len(stream):
         head = stream[at : at + _HEAD]
-        if len(head) < _HEAD or head[8:] != _masked(head[:8]):
+        if not is_head(head):
             raise ValueError(f"it is no TFRecord file, or is damaged at byte {at}")
         end = at + _HEAD + struct.unpack("<Q", head[:8])[0]
         data = stream[at + _HEAD : end]

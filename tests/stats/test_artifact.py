@@ -402,7 +402,7 @@ def test_statistics_that_are_a_table_are_told(table: Path, tmp_path: Path) -> No
     with pytest.raises(UsageError, match=r"stats\.pb' is damaged or cut short"):
         artifact.load(half)
     (tmp_path / "empty.tfrecord").touch()
-    with pytest.raises(UsageError, match="it holds 0 records, and statistics are one"):
+    with pytest.raises(UsageError, match=r"empty\.tfrecord' is empty and holds no statistics"):
         artifact.load(tmp_path / "empty.tfrecord")
 
 

@@ -50,12 +50,13 @@ def test_a_folder_and_a_foreign_scheme_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_says_so_and_leaves_what_was(tmp_path: Path) -> None:
-    """A file where a folder should be; a folder where the file should be."""
+    """A file where a folder should be; a folder where the file should be, which the caller named."""
     (tmp_path / "file").write_text("x")
     (tmp_path / "folder" / "stats.pb").mkdir(parents=True)
-    for address in (tmp_path / "file" / "stats.pb", tmp_path / "folder" / "stats.pb"):
-        with pytest.raises(PermanentError, match="cannot be written"):
-            place.write(str(address), b"x")
+    with pytest.raises(PermanentError, match="cannot be written"):
+        place.write(str(tmp_path / "file" / "stats.pb"), b"x")
+    with pytest.raises(UsageError, match=r"stats\.pb' is a folder; name the file\."):
+        place.write(str(tmp_path / "folder" / "stats.pb"), b"x")
     assert [path.name for path in (tmp_path / "folder").iterdir()] == ["stats.pb"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kfx.errors import UsageError
-from kfx.stats import artifact, place
+from kfx.stats import artifact, contents, place
 from kfx.stats.generate import generate
 from kfx.stats.report import render
 from kfx.stats.schema.findings import Finding, table
@@ -23,45 +23,31 @@ def load_schema(address: str) -> schema_pb2.Schema:
     """Reads a schema.
 
     Args:
-        address: A text proto (`.pbtxt`), a binary one (`.pb`), or a folder with `schema.pbtxt`; local or `gs://`.
+        address: A text proto or a binary one, told apart by content, or a folder with `schema.pbtxt`; local or `gs://`.
 
     Raises:
         UsageError: There is none, or it is damaged.
         PermanentError: It cannot be read.
     """
-    from google.protobuf import text_format
-    from google.protobuf.message import DecodeError
-    from tensorflow_metadata.proto.v0 import schema_pb2
-
-    is_file = address.endswith((".pbtxt", ".pb", ".txt", ".textproto"))
-    name = address if is_file or Path(address).is_file() else f"{address.rstrip('/')}/{SCHEMA}"
+    name = schema_file(address)
     content = place.read(name)
     if content is None:
         raise UsageError(f"There is no schema at {name!r}. Make one: kfx schema infer SOURCE -o {SCHEMA}")
-    try:
-        if name.endswith(".pb"):
-            if _holds_statistics(content):
-                raise UsageError(f"{name!r} is no schema: it holds statistics. Infer one: kfx schema infer {name}")
-            return schema_pb2.Schema.FromString(content)
-        return text_format.Parse(content, schema_pb2.Schema())
-    except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
-        raise UsageError(f"{name!r} is no schema: {error}") from error
+    return contents.parse_schema(content, name)
 
 
-def _holds_statistics(content: bytes) -> bool:
-    """Tells whether a binary proto is of statistics, which parses as a schema of columns without names."""
-    from google.protobuf.message import DecodeError
-    from tensorflow_metadata.proto.v0 import statistics_pb2
+def schema_file(address: str) -> str:
+    """Returns the file that a schema's address means: itself, or `schema.pbtxt` in the folder it names.
 
-    try:
-        datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(content).datasets
-    except DecodeError:
-        return False
-    return any(feature.WhichOneof("stats") for dataset in datasets for feature in dataset.features)
+    Args:
+        address: A file or a folder, local or `gs://`.
+    """
+    is_file = address.endswith((".pbtxt", ".pb", ".txt", ".textproto")) or Path(address).is_file()
+    return address if is_file else f"{address.rstrip('/')}/{SCHEMA}"
 
 
 def save_schema(schema: schema_pb2.Schema, address: str) -> None:
-    """Writes a schema as a text proto.
+    """Writes a schema as a text proto, or as a binary one where the address ends in `.pb`.
 
     Args:
         schema: The schema.
@@ -72,7 +58,10 @@ def save_schema(schema: schema_pb2.Schema, address: str) -> None:
     """
     from google.protobuf import text_format
 
-    place.write(address, text_format.MessageToString(schema, as_utf8=True).encode())
+    if address.endswith(".pb"):
+        place.write(address, schema.SerializeToString(deterministic=True))
+    else:
+        place.write(address, text_format.MessageToString(schema, as_utf8=True).encode())
 
 
 def load_statistics(address: str) -> statistics_pb2.DatasetFeatureStatisticsList | None:
@@ -82,12 +71,12 @@ def load_statistics(address: str) -> statistics_pb2.DatasetFeatureStatisticsList
         UsageError: They are damaged.
         PermanentError: They cannot be read.
     """
-    names = [address] if address.endswith((".pb", ".tfrecord")) else []
-    names = names or [f"{address.rstrip('/')}/{name}" for name in (artifact.BINARY, artifact.TFRECORD)]
+    is_file = address.endswith(contents.SUFFIXES) or Path(address).is_file()
+    names = [address] if is_file else [f"{address.rstrip('/')}/{name}" for name in (artifact.BINARY, artifact.TFRECORD)]
     for name in names:
         content = place.read(name)
         if content is not None:
-            return artifact.parse(content, name)
+            return contents.parse_statistics(content, name)
     return None
 
 
@@ -100,12 +89,19 @@ def statistics_of(address: str) -> statistics_pb2.DatasetFeatureStatisticsList:
     Raises:
         UsageError: There is neither.
     """
-    is_file = address.endswith((".pb", ".tfrecord"))
+    is_file = address.endswith(contents.SUFFIXES) or _may_be_statistics(Path(address))
     may_be_folder = Path(address).is_dir() or (address.startswith("gs://") and not glob.has_magic(address))
     found = load_statistics(address) if is_file or may_be_folder else None
     if found is None and is_file:
         raise UsageError(f"There are no statistics at {address!r}.")
     return generate(address) if found is None else found
+
+
+def _may_be_statistics(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return contents.suspected(file.read(contents.HEAD), path.name)
 
 
 def write(
@@ -133,10 +129,10 @@ def write(
     from google.protobuf import json_format, text_format
 
     statistics = next(iter(shown.values())) if len(shown) == 1 else artifact.side_by_side(shown)
-    contents = {
+    pages = {
         ANOMALIES: text_format.MessageToString(anomalies, as_utf8=True),
         ANOMALIES_JSON: json_format.MessageToJson(anomalies, indent=1, ensure_ascii=False),
         TEXT: (table(found) or "no anomalies") + "\n",
-        artifact.REPORT: render(statistics, title, anomalies),
+        artifact.REPORT: render(statistics, title, anomalies, found),
     }
-    return place.write_folder(folder, {name: content.encode() for name, content in contents.items()})
+    return place.write_folder(folder, {name: content.encode() for name, content in pages.items()})

@@ -5,10 +5,12 @@ A kfp artifact's path has no suffix, so the name alone says too little. The suff
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from kfx.errors import UsageError
+from kfx.stats import contents
 from kfx.stats.sources import Source
 from kfx.stats.sources._storage import Storage
 
@@ -23,7 +25,6 @@ _FOREIGN = {
     b"\xfe\xff": "UTF-16 text (convert it: iconv -f UTF-16 -t UTF-8)",
 }
 _JSON = {".jsonl", ".ndjson", ".json"}
-_HEAD = 8  # bytes that tell a format
 _READ = "kfx reads CSV, TSV, JSON lines and Parquet, plain or compressed by gzip or zstd"
 
 
@@ -42,7 +43,7 @@ def open_files(uri: str, file_system: Storage, paths: Sequence[str]) -> Source:
     from kfx.stats.sources._json import JsonFiles
     from kfx.stats.sources._parquet import ParquetFiles
 
-    formats = {path: _format_of(file_system, path) for path in paths}
+    formats = {path: _format_of(uri, file_system, path) for path in paths}
     first = formats[paths[0]]
     for path, other in formats.items():
         if other[0] != first[0]:
@@ -55,11 +56,11 @@ def open_files(uri: str, file_system: Storage, paths: Sequence[str]) -> Source:
     return DelimitedFiles(uri, file_system, codecs, "\t" if first[0] == "tsv" else ",")
 
 
-def _format_of(file_system: Storage, path: str) -> tuple[str, str | None]:
+def _format_of(uri: str, file_system: Storage, path: str) -> tuple[str, str | None]:
     """Returns a file's format (parquet, csv, tsv, jsonl) and its compression (gzip, zstd or None)."""
     try:
         with file_system.open_input_file(path) as file:
-            head = file.read(_HEAD)
+            head = file.read(contents.HEAD)
             codec = "gzip" if head.startswith(_GZIP) else "zstd" if head.startswith(_ZSTD) else None
     except OSError as error:
         raise UsageError(f"{path} cannot be opened: {error}") from error
@@ -67,12 +68,28 @@ def _format_of(file_system: Storage, path: str) -> tuple[str, str | None]:
         raise UsageError(f"{path} is empty: it has neither a header nor rows.")
     if head.startswith(_PARQUET):
         return "parquet", None
+    if contents.suspected(head, path):
+        _refuse_proto(uri, file_system, path)
     suffixes = [suffix for suffix in PurePosixPath(path).suffixes if suffix not in {".gz", ".zst"}]
     suffix = suffixes[-1].lower() if suffixes else ""
     _refuse_foreign(path, suffix, head)
     if suffix in _JSON or (not suffix and codec is None and head.startswith(b"{")):
         return "jsonl", codec
     return "tsv" if suffix in {".tsv", ".tab"} else "csv", codec
+
+
+def _refuse_proto(uri: str, file_system: Storage, path: str) -> None:
+    """Raises UsageError for a file of statistics or a schema, and says what takes it."""
+    with file_system.open_input_file(path) as file:
+        kind = contents.kind(bytes(file.read()))
+    name = shlex.quote(f"gs://{path}" if uri.startswith("gs://") else path)
+    if kind == "statistics":
+        raise UsageError(
+            f"{path} is no table: it holds statistics already. kfx show {name} prints them, kfx compare {name} OTHER "
+            f"and kfx stats TABLE --compare {name} show them beside others."
+        )
+    if kind == "schema":
+        raise UsageError(f"{path} is no table: it holds a schema. Check a table so: kfx validate TABLE --schema {name}")
 
 
 def _refuse_foreign(path: str, suffix: str, head: bytes) -> None:
