@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,6 +15,7 @@ from kfx.errors import UsageError
 from kfx.stats.engines import engine
 from kfx.stats.generate import generate, silent
 from kfx.stats.options import Slice, StatsOptions
+from kfx.stats.sources import _blocks
 from kfx.stats.sources._memory import MemoryTable
 
 from .tables import FEW, buckets
@@ -190,12 +192,49 @@ def test_slices_that_mean_nothing_are_refused(text: str) -> None:
 
 def test_slicing_by_too_many_values_or_lists_is_refused() -> None:
     """A column like an identifier would make a data set a row; a list is no value."""
-    with pytest.raises(UsageError, match="makes 2000 slices; 1000 is the most"):
+    with pytest.raises(UsageError, match="by id makes more than 1,000 slices, which is the most"):
         datasets(pa.table({"id": list(range(2000))}), slice_features=(Slice.parse("id"),))
     with pytest.raises(UsageError, match="cannot be sliced by 'l'"):
         datasets(pa.table({"l": [[1]]}), slice_features=(Slice.parse("l"),))
     with pytest.raises(UsageError, match="no column 'z'"):
         datasets(pa.table({"x": [1]}), slice_features=(Slice.parse("z"),))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_slices_are_counted_over_the_whole_table(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the table comes in batches; values that are not crossed with each other in any row make no slice."""
+    monkeypatch.setattr(_blocks, "BLOCK", 1 << 12)  # rows come in batches of fewer than the most slices
+    customers = [at // 2 for at in range(2002)]
+    for name, rows in {"most": 2000, "more": 2002}.items():
+        write(pa.table({"c": customers[:rows], "x": [1] * rows}), tmp_path / f"{name}.{suffix}")
+    by = (Slice.parse("c"),)
+    found = generate(str(tmp_path / f"most.{suffix}"), StatsOptions(slice_features=by))
+    assert len(found.datasets) == 1001
+    assert {dataset.num_examples for dataset in found.datasets[1:]} == {2}
+    with pytest.raises(UsageError, match="by c makes more than 1,000 slices"):
+        generate(str(tmp_path / f"more.{suffix}"), StatsOptions(slice_features=by))
+    write(pa.table({"a": list(range(400)), "b": [f"b{at}" for at in range(400)]}), tmp_path / f"crossed.{suffix}")
+    crossed = generate(str(tmp_path / f"crossed.{suffix}"), StatsOptions(slice_features=(Slice.parse("a,b"),)))
+    assert {dataset.name for dataset in crossed.datasets[1:]} == {f"a_{at}_b_b{at}" for at in range(400)}
+
+
+def write(rows: pa.Table, path: Path) -> None:
+    if path.suffix == ".csv":
+        pa.csv.write_csv(rows, path)
+    else:
+        pq.write_table(rows, path, row_group_size=300)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_features_come_in_the_tables_order(tmp_path: Path, suffix: str) -> None:
+    """Whatever the order in which they are asked for, and whatever the format."""
+    path = tmp_path / f"t.{suffix}"
+    if suffix == "jsonl":
+        path.write_text('{"a": 1, "b": 2, "c": 3}\n')
+    else:
+        write(pa.table({"a": [1], "b": [2], "c": [3]}), path)
+    (found,) = generate(str(path), StatsOptions(feature_allowlist=("c", "b"), weight_feature="a")).datasets
+    assert [feature.path.step[0] for feature in found.features] == ["b", "c"]
 
 
 def test_a_sample_is_the_same_rows_for_every_column_and_cut(tmp_path: Path) -> None:

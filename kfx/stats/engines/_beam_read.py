@@ -163,12 +163,15 @@ def _described(source: Source, batches: Iterator[pa.RecordBatch], options: Stats
     schema, selection = source.schema(), checked_selection(source, options)
     kept = [name for name in needed(options) or schema.names if _is_kept(name, options)]
     read = used = 0
+    found: set[str] = set()
     # A table without rows, or a slice's first, has its columns all the same.
     yield selection.whole or None, listed(_no_rows(schema, kept))
     for large in batches:
         for start in range(0, large.num_rows, _BATCH_ROWS):
             batch = large.slice(start, _BATCH_ROWS)
             for part in selection.parts(batch, read):
+                found.add(part.name)
+                selection.check_number(len(found - {selection.whole}))
                 rows = batch.select(kept) if part.rows is None else batch.select(kept).take(part.rows)
                 used += rows.num_rows * (part.name == selection.whole)
                 yield part.name or None, listed(rows)

@@ -72,7 +72,7 @@ def columnar(source: Source, options: StatsOptions, progress: Progress) -> Itera
 
 
 def needed(options: StatsOptions) -> tuple[str, ...] | None:
-    """Returns the columns that must be read; None for all."""
+    """Returns the columns that must be read, in no order; None for all."""
     if options.feature_allowlist is None:
         return None
     weight = [options.weight_feature] if options.weight_feature is not None else []
@@ -80,11 +80,24 @@ def needed(options: StatsOptions) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys([*options.feature_allowlist, *weight, *sliced]))
 
 
+def in_order(names: Sequence[str], wanted: Sequence[str] | None) -> list[str] | None:
+    """Returns the wanted columns in the table's order; None for all.
+
+    Args:
+        names: The table's columns.
+        wanted: Some of them, or None.
+    """
+    return None if wanted is None else [name for name in names if name in wanted]
+
+
 def _read(source: Source, options: StatsOptions, folder: Path, progress: Progress) -> ColumnarTable:
     """Reads all rows, from the start again whenever text turns out to have wider types."""
     while True:
         columns = _Columns(source, options, folder)
-        reading = source.first_reading() if isinstance(source, Unsettled) else source.batches(needed(options))
+        if isinstance(source, Unsettled):
+            reading = source.first_reading()
+        else:
+            reading = source.batches(in_order(source.schema().names, needed(options)))
         try:
             for batch in reading:
                 columns.add(batch)
@@ -112,7 +125,7 @@ class _Columns:
     def add(self, batch: pa.RecordBatch) -> None:
         if self._wanted is not None:
             check_columns(self._uri, batch.schema.names, self._wanted)
-            batch = batch.select(list(self._wanted))
+            batch = batch.select(in_order(batch.schema.names, self._wanted))
         self.rows += batch.num_rows
         self._batches.append(batch)
         self._bytes += batch.nbytes
@@ -144,7 +157,8 @@ class _Columns:
 
         if self._writer is None:
             check_columns(self._uri, schema.names, self._wanted)
-            return MemoryTable(self._uri, pa.Table.from_batches(self._batches, schema=pick(schema, self._wanted)))
+            wanted = pick(schema, in_order(schema.names, self._wanted))
+            return MemoryTable(self._uri, pa.Table.from_batches(self._batches, schema=wanted))
         if self._batches:
             self._to_file()
         self._writer.close()

@@ -106,6 +106,7 @@ class Computation:
             batch = without_views(batch) if self._has_views else batch
             for part in self._selection.parts(batch, rows):
                 if part.name not in datasets:
+                    self._selection.check_number(len(datasets))
                     datasets[part.name] = _Dataset(self._schema, group, self._options)
                 datasets[part.name].add(batch, part)
             rows += batch.num_rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,8 +22,9 @@ ALL = "All Examples"
 """TFDV's name for the whole table where there are slices; alone it has none."""
 
 _SAMPLE_BLOCK = 1 << 16
+_FAST_NUMBERS = 1 << 16  # numpy sorts numbers of two bytes by radix
 MOST_SLICES = 1000
-"""More data sets than this are a mistake."""
+"""More slices than this, over the whole table, are a mistake."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,19 @@ class RowSelection:
         """How often a row can be in a data set."""
         return 1 + len(self._options.slice_features)
 
+    def check_number(self, slices: int) -> None:
+        """Raises UsageError when a table turns out to have too many slices.
+
+        Args:
+            slices: How many were found so far, in all rows that were read.
+        """
+        if slices > MOST_SLICES:
+            columns = "; ".join(",".join(by.columns) for by in self._options.slice_features)
+            raise UsageError(
+                f"Slicing by {columns} makes more than {MOST_SLICES:,} slices, which is the most. "
+                "Name the values wanted, as in column=value|value."
+            )
+
     def parts(self, batch: pa.RecordBatch, first_row: int) -> Iterator[Part]:
         """Yields the parts of a batch: the whole, then each slice that has rows in it.
 
@@ -85,6 +98,7 @@ class RowSelection:
             for name, members in _slices(batch, by):
                 # `country` and `country=DE` name one slice; a row is in it once.
                 slices[name] = np.union1d(slices[name], members) if name in slices else members
+                self.check_number(len(slices))
         for name, members in slices.items():
             yield _part(name, members if rows is None else np.intersect1d(members, rows), weights)
 
@@ -138,33 +152,35 @@ def _slices(batch: pa.RecordBatch, by: Slice) -> Iterator[tuple[str, npt.NDArray
     import numpy as np
 
     coded = [_coded(batch.column(name), wanted) for name, wanted in zip(by.columns, by.values, strict=True)]
-    chosen = [[at for at, value in enumerate(values) if value is not None] for values, _ in coded]
-    combinations = int(np.prod([len(codes) for codes in chosen]))
-    if combinations > MOST_SLICES:
-        raise UsageError(
-            f"Slicing by {', '.join(by.columns)} makes {combinations} slices; {MOST_SLICES} is the most. "
-            "Name the values wanted, as in column=value|value."
-        )
-    for combination in itertools.product(*chosen):
-        rows = np.ones(batch.num_rows, np.bool_)
-        for (_, codes), code in zip(coded, combination, strict=True):
-            rows &= codes == code
-        found = np.flatnonzero(rows)
-        if len(found):
-            values = [values[code] for (values, _), code in zip(coded, combination, strict=True)]
-            # TFDV's names: column_value, crossed ones joined.
-            yield "_".join(f"{column}_{value}" for column, value in zip(by.columns, values, strict=True)), found
+    rows = np.flatnonzero(np.logical_and.reduce([codes >= 0 for _, codes in coded]))
+    # Rows of one slice have one number, and stand together in the order.
+    numbers = np.zeros(len(rows), np.int64)
+    for _, codes in coded:
+        chosen = codes[rows].astype(np.int64)
+        numbers = numbers * (int(chosen.max(initial=0)) + 1) + chosen
+        if numbers.max(initial=0) >= _FAST_NUMBERS:
+            _, numbers = np.unique(numbers, return_inverse=True)
+    few = numbers.max(initial=0) < _FAST_NUMBERS
+    order = np.argsort(numbers.astype(np.uint16) if few else numbers, kind="stable")
+    for members in np.split(rows[order], np.flatnonzero(np.diff(numbers[order])) + 1) if len(rows) else ():
+        found = [_text(values[int(codes[members[0]])].as_py()) for values, codes in coded]
+        # TFDV's names: column_value, crossed ones joined.
+        yield "_".join(f"{column}_{value}" for column, value in zip(by.columns, found, strict=True)), members
 
 
-def _coded(array: pa.Array, wanted: frozenset[str] | None) -> tuple[list[str | None], npt.NDArray[Any]]:
-    """Returns a column's values as text (None for one not wanted) and each row's place among them, -1 where missing."""
+def _coded(array: pa.Array, wanted: frozenset[str] | None) -> tuple[pa.Array, npt.NDArray[Any]]:
+    """Returns a column's values, and each row's place among them, -1 where it is missing or not wanted."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
-    values = [_text(value) for value in encoded.dictionary.to_pylist()]
     codes = to_numpy(pc.fill_null(encoded.indices, -1))
-    return [value if wanted is None or value in wanted else None for value in values], codes
+    if wanted is None:
+        return encoded.dictionary, codes
+    # The last place is that of missing values.
+    kept = np.array([*(_text(value) in wanted for value in encoded.dictionary.to_pylist()), False])
+    return encoded.dictionary, np.where(kept[codes], codes, -1)
 
 
 def _text(value: object) -> str:
