@@ -8,6 +8,9 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from kfx.stats import artifact
 from kfx.stats.report.anomalies import anomalies_of_dataset, anomalies_of_features, drift_of_features
+from kfx.stats.schema import files
+from kfx.stats.schema.compare import WARNINGS, compare
+from kfx.stats.schema.findings import findings
 
 from .browser import Browser
 from .pages import OPEN_ALL, VISIBLE, customers, found, statistics, write_page
@@ -42,6 +45,30 @@ def test_each_feature_bears_its_anomalies(browser: Browser, tmp_path: Path) -> N
         "ENUM_TYPE_UNEXPECTED_STRING_VALUES", "COMPARATOR_L_INFTY_HIGH",
     ]  # fmt: skip
     assert browser.run("document.querySelector('#f0 .badge')") is None
+
+
+def test_the_page_says_what_the_gate_says(browser: Browser, tmp_path: Path) -> None:
+    """Each reason is the gate's sentence with its severity; the word on the feature never contradicts it."""
+    before = statistics({"area": [1.5] * 1000, "colour": ["red"] * 1000})
+    now = statistics({"area": [1.5, None] * 500, "colour": ["red"] * 700 + ["blue"] * 300})
+    anomalies = compare(now, before)
+    lines = findings(anomalies, now, before, WARNINGS)
+    files.write(anomalies, lines, tmp_path, "after and before", {"after": now, "before": before})
+    browser.open(tmp_path / "report.html")
+    assert browser.run(LINES) == [
+        "area: null rate of area 0 % -> 50 %",
+        "colour: share of 'red' in colour 100 % -> 70 % (L-infinity 0.3, above 0.1)",
+        "colour: new value 'blue' in colour (30 % of values)",
+    ]
+    signs = "[...document.querySelectorAll('#anomaly-list li')].map(n => n.className)"
+    assert browser.run(signs) == ["anomaly error", "anomaly error", "anomaly warning"]
+    browser.run(OPEN_ALL)
+    badges = "[...document.querySelectorAll('.badge')].map(n => n.textContent)"
+    assert browser.run(badges)[0] == "Missing values"
+    assert browser.run("document.querySelector('#f0 .detail li').textContent").startswith("null rate of area 0 % -> 50")
+    told = browser.run("document.body.textContent.replace(document.getElementById('data').textContent, '')")
+    assert "schema" not in told.split('"use strict"')[0].lower()
+    assert browser.complaints == []
 
 
 def test_a_missing_column_is_a_feature_too(browser: Browser, tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kfx.stats.datasets import whole_first
+from kfx.stats.report.anomalies import Line
 from kfx.stats.report.model import page_model, shorten
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ def render(
     statistics: statistics_pb2.DatasetFeatureStatisticsList,
     title: str,
     anomalies: anomalies_pb2.Anomalies | None = None,
+    lines: Iterable[Line] = (),
 ) -> str:
     """Returns the page.
 
@@ -34,6 +37,7 @@ def render(
         title: The page's heading, such as the table's name.
         anomalies: What validation of the first data set found: shown at the top and on each feature, with the measures
             of drift and skew. None if nobody looked; without any anomaly, the page says that there is none.
+        lines: Its reasons in words, as the gate prints them, which the page shows in place of the anomalies' own.
     """
     folder = Path(__file__).parent  # importlib.resources would import zipfile
     texts = {name: (folder / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", *_SCRIPTS)}
@@ -43,16 +47,13 @@ def render(
         "style": texts["page.css"],
         "script": f'"use strict";\n(() => {{\n{script}}})();',
         # Inside <script> nothing but "<" can end the element or open a comment.
-        "data": _data(whole_first(statistics), title, anomalies).replace("<", "\\u003c"),
+        "data": _data(page_model(whole_first(statistics), title, anomalies, lines)).replace("<", "\\u003c"),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], texts["page.html"])
 
 
-def _data(
-    statistics: statistics_pb2.DatasetFeatureStatisticsList, title: str, anomalies: anomalies_pb2.Anomalies | None
-) -> str:
-    """Returns the page's data as JSON; where it is large, values are cut shorter."""
-    model = page_model(statistics, title, anomalies)
+def _data(model: dict[str, Any]) -> str:
+    """Returns the page's data as JSON; where it is large, values are cut shorter, in place."""
     document = _json(model)
     for characters in _SHORTER:
         if len(document.encode()) <= _LARGEST:

@@ -11,7 +11,8 @@ function inSets([first, ...rest]) {
 }
 const sentence = ([weight, text, at]) =>
   el("li", {}, sign(weight), el("span", {}, plain(text[0].toUpperCase() + text.slice(1)) + inSets(at)));
-const anomalyLine = ({ severity, short: title, text, types }) =>
+// The gate's sentence says everything; an anomaly's own words have a title.
+const anomalyLine = ({ severity, short: title, text, types, alone }) =>
   el(
     "li",
     { class: `anomaly ${severity}` },
@@ -19,8 +20,8 @@ const anomalyLine = ({ severity, short: title, text, types }) =>
     el(
       "span",
       {},
-      el("b", {}, plain(title || "Anomaly")),
-      text && text !== title ? ` ${plain(text)}` : "",
+      alone ? null : el("b", {}, plain(title || "Anomaly")),
+      text && (alone || text !== title) ? `${alone ? "" : " "}${plain(text)}` : "",
       types.length ? el("code", {}, types.join(" ")) : null,
     ),
   );

@@ -152,7 +152,7 @@ function anomalies() {
   ].sort((a, b) => SEVERITY[b.one.severity] - SEVERITY[a.one.severity]);
   listed("anomalies", "anomaly-list", found, 10, ({ feature, one }) => {
     const line = anomalyLine({ ...one, types: [] });
-    line.lastChild.prepend(feature ? link(feature) : el("em", {}, "The whole data set"), " ");
+    line.lastChild.prepend(feature ? link(feature) : el("em", {}, "The whole data set"), one.alone ? ": " : " ");
     return line;
   });
   const drifts = data.features

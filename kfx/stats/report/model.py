@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from kfx.stats import bad_rows
 from kfx.stats.datasets import has_slices
-from kfx.stats.report.anomalies import anomalies_of_dataset, anomalies_of_features, drift_of_features
+from kfx.stats.report.anomalies import (
+    Line,
+    Lines,
+    anomalies_of_dataset,
+    anomalies_of_features,
+    drift_of_features,
+    lines_by_reason,
+)
 from kfx.stats.report.changes import changes, difference
 from kfx.stats.report.findings import Finding, findings
 
@@ -30,6 +38,7 @@ def page_model(
     statistics: statistics_pb2.DatasetFeatureStatisticsList,
     title: str,
     anomalies: anomalies_pb2.Anomalies | None = None,
+    lines: Iterable[Line] = (),
     *,
     by_weight: bool = False,
 ) -> dict[str, Json]:
@@ -39,6 +48,7 @@ def page_model(
         statistics: One or more data sets.
         title: The page's heading.
         anomalies: What validation found in the first data set; None if nobody looked.
+        lines: Its reasons in words, in place of the anomalies' own.
         by_weight: As `feature_model`.
     """
     import kfx
@@ -58,8 +68,9 @@ def page_model(
         "features": list(entries.values()),
     }
     if anomalies is not None:
-        model["anomalies"] = anomalies_of_dataset(anomalies)
-        model["features"] = _with_anomalies(entries, anomalies, len(names))
+        worded = lines_by_reason(lines)
+        model["anomalies"] = anomalies_of_dataset(anomalies, worded)
+        model["features"] = _with_anomalies(entries, anomalies, worded, len(names))
     return model
 
 
@@ -95,11 +106,11 @@ def _told(of: list[dict[str, Json] | None], names: list[str], sliced: bool) -> l
 
 
 def _with_anomalies(
-    entries: dict[tuple[str, ...], dict[str, Json]], anomalies: anomalies_pb2.Anomalies, datasets: int
+    entries: dict[tuple[str, ...], dict[str, Json]], anomalies: anomalies_pb2.Anomalies, lines: Lines, datasets: int
 ) -> list[dict[str, Json]]:
     """Adds anomalies and drift to their features; a feature that is not in the data gets an entry without figures."""
     extra: dict[str, dict[tuple[str, ...], list[dict[str, Json]]]] = {
-        "anomalies": anomalies_of_features(anomalies, entries),
+        "anomalies": anomalies_of_features(anomalies, entries, lines),
         "drift": drift_of_features(anomalies),
     }
     for key, by_path in extra.items():

@@ -109,9 +109,7 @@ def comparison(statistics: statistics_pb2.DatasetFeatureStatisticsList, width: i
 
 def _by_weight(by_weight: bool, width: int) -> list[str]:
     """Says what a row's weight is counted in, where it is."""
-    sentence = (
-        "By weight: shares, means, deviations, medians and changes. All else counts rows."
-    )
+    sentence = "By weight: shares, means, deviations, medians and changes. All else counts rows."
     return textwrap.wrap(sentence, width) if by_weight else []
 
 
