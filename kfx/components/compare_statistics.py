@@ -44,13 +44,14 @@ def compare_statistics(
         report: The data sets side by side with every anomaly at its feature, one self-contained HTML page.
         metrics: Numbers of errors and warnings, and their lines.
         previous: Statistics of the data before, from another task.
-        previous_uri: Folder of the last accepted run's statistics, a path or gs://; none there is a first run.
+        previous_uri: Folder of its own for the last accepted run's stats.pb, a path or gs://; none is a first run.
         serving: Statistics of the data that a model serves.
         serving_uri: Folder or file of such statistics, a path or gs://.
         schema_uri: A schema whose drift and skew comparators take the place of the thresholds by sample size.
         store: Keep this run's statistics at previous_uri when it is accepted.
         measure: How text columns are compared: l_infinity, jensen_shannon or normalized_absolute_difference.
-        sensitivity: What is too small to matter: share (0.05), missing (0.02), divergence (0.01), rows (2).
+        sensitivity: What is too small to matter: share (0.05), new_value (0.01), missing (0.02), divergence
+            (0.01), rows (2).
         fail_on: What stops the run: error, warning (both), never, or names of anomaly types and features.
         severity_overrides: Anomaly type -> warning or error; new columns and numbers of rows are warnings.
     """

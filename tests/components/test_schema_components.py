@@ -165,6 +165,29 @@ def test_the_first_run_passes_and_the_next_is_compared_with_the_last_accepted(
     assert compared(bad) == {"drift_errors": 0, "drift_warnings": 0}
 
 
+@pytest.mark.parametrize("name", ["x.pb", "x.pb/", "x.tfrecord", "x.pbtxt", "table.csv"])
+def test_a_file_is_no_place_for_the_last_accepted_run(name: str, tmp_path: Path, good: dsl.Artifact) -> None:
+    """It is refused before anything is made: the run after it would find a folder of that name."""
+    (tmp_path / "table.csv").write_text(GOOD)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UsageError, match=rf"previous_uri is a folder.*{name}' names a file"):
+        compare_statistics.python_func(statistics=good, previous_uri=f"{tmp_path}/{name}", **outputs(tmp_path))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_of_kfx_stats_is_no_place_for_the_last_accepted_run(tmp_path: Path, good: dsl.Artifact) -> None:
+    """Its stats.tfrecord, which TFDV reads, would stay the old run's; to compare with it is well."""
+    folder = tmp_path / "of kfx stats"
+    artifact.write(artifact.load(Path(good.path)), folder, "yesterday")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(UsageError, match=r"must be a folder of its own.*stats\.tfrecord.*store=False"):
+        compare_statistics.python_func(statistics=good, previous_uri=str(folder), **outputs(tmp_path))
+    made = outputs(tmp_path)
+    compare_statistics.python_func(statistics=good, previous_uri=str(folder), store=False, **made)
+    assert made["metrics"].metadata == {"drift_errors": 0, "drift_warnings": 0}
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_drift_and_skew_are_found_together(tmp_path: Path, good: dsl.Artifact, bad: dsl.Artifact) -> None:
     """Of both comparisons the findings stand in one message, the page shows all three."""
     made = outputs(tmp_path)
@@ -186,6 +209,9 @@ def test_serving_statistics_that_are_not_there_are_an_error(tmp_path: Path, good
     """Only a previous run may be missing: there is a first one of those."""
     with pytest.raises(UsageError, match="serving_uri"):
         compare_statistics.python_func(statistics=good, serving_uri=str(tmp_path / "none"), **outputs(tmp_path))
+    (tmp_path / "table.csv").write_text(GOOD)
+    with pytest.raises(UsageError, match=r"table\.csv' holds no statistics that can be read.*kfx stats"):
+        compare_statistics.python_func(statistics=good, serving_uri=str(tmp_path / "table.csv"), **outputs(tmp_path))
     with pytest.raises(UsageError, match="both"):
         compare_statistics.python_func(statistics=good, previous=good, previous_uri="x", **outputs(tmp_path))
     with pytest.raises(UsageError, match="no 'shares'"):

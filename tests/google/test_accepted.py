@@ -49,6 +49,20 @@ def test_runs_are_compared_with_the_last_accepted_one_in_a_bucket(bucket: Any, t
     assert [blob.name for blob in bucket.list_blobs()] == ["kfx-statistics/colours/stats.pb"]
 
 
+def test_what_is_no_place_in_a_bucket_is_refused(bucket: Any, tmp_path: Path) -> None:
+    """A file's name, a folder of kfx stats, and a folder where a file is wanted; each is told as what it is."""
+    good, address = statistics(tmp_path, "good", GOOD), f"gs://{bucket.name}/place"
+    with pytest.raises(UsageError, match=r"place/x\.pb' names a file"):
+        compared(tmp_path, good, f"{address}/x.pb")
+    place.write(f"{address}/stats.tfrecord", b"")
+    with pytest.raises(UsageError, match=r"must be a folder of its own.*stats\.tfrecord"):
+        compared(tmp_path, good, address)
+    place.write(f"{address}/y.pb/stats.pb", artifact.load(Path(good.path)).SerializeToString())
+    with pytest.raises(UsageError, match=r"place/y\.pb' is a folder; name the file"):
+        load_statistics(f"{address}/y.pb")
+    assert sorted(blob.name for blob in bucket.list_blobs()) == ["place/stats.tfrecord", "place/y.pb/stats.pb"]
+
+
 def test_schemas_and_statistics_are_read_from_a_bucket(bucket: Any, tmp_path: Path) -> None:
     """An address in a bucket serves wherever a path does."""
     made = artifact.load(Path(statistics(tmp_path, "good", GOOD).path))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
-from kfx.stats import artifact, place
+from kfx.stats import artifact, contents, place
 from kfx.stats.schema import files, gate
 from kfx.stats.schema.compare import MEASURES, Kind, compare, softened
 from kfx.stats.schema.findings import Finding, findings
@@ -59,8 +59,11 @@ def compare_task(
 
     Raises:
         AnomaliesError: The gate is shut. Nothing is stored then.
-        UsageError: Two of a kind are given, something cannot be read, or an argument is wrong.
+        UsageError: Two of a kind are given, something cannot be read, an argument is wrong, or `previous_uri` is no
+            folder of the component's own.
     """
+    if previous_uri:
+        _check_place(previous_uri, store=store)
     computed = artifact.load(Path(statistics.path))
     terms = {
         "measure": measure,
@@ -97,6 +100,22 @@ def accept(statistics: statistics_pb2.DatasetFeatureStatisticsList, address: str
     name = f"{address.rstrip('/')}/{artifact.BINARY}"
     place.write(name, statistics.SerializeToString(deterministic=True))
     print(f"Accepted: the statistics are at {name} for the next run.")
+
+
+def _check_place(address: str, *, store: bool) -> None:
+    """Raises UsageError where statistics cannot be kept, or would stand beside files of other statistics."""
+    folder = address.rstrip("/")
+    if folder.endswith(contents.SUFFIXES) or Path(folder).is_file():
+        raise UsageError(
+            f"previous_uri is a folder, in which this component keeps {artifact.BINARY}; {address!r} names a file. "
+            "Give a folder of its own, which need not exist yet."
+        )
+    if store and place.read(f"{folder}/{artifact.TFRECORD}") is not None:
+        raise UsageError(
+            f"previous_uri must be a folder of its own, and {address!r} is one of kfx stats or TFDV: it holds "
+            f"{artifact.TFRECORD}, which would stay while {artifact.BINARY} is replaced. To begin with its statistics, "
+            f"copy {artifact.BINARY} alone into another folder and name that. Only to compare with them: store=False"
+        )
 
 
 _THIS = "this run"
