@@ -355,7 +355,7 @@ def _words(parts: Sequence[Any], options: StatsOptions) -> tuple[Words, bool]:
     """Merges string figures; says with them whether every value of every shard is known."""
     counted: Counter[str] = Counter()
     complete = True
-    total = total_bytes = 0
+    total = total_bytes = with_long = 0
     for part in parts:
         stats = part.string_stats
         buckets = _kept(part, proto.MERGE_VALUES, stats.rank_histogram.buckets)
@@ -364,6 +364,7 @@ def _words(parts: Sequence[Any], options: StatsOptions) -> tuple[Words, bool]:
         # Values that are not text share one placeholder, so that how many differ is not known.
         is_complete = len(buckets) == stats.unique and not stats.invalid_utf8_count
         complete &= is_complete
+        with_long += any(bucket.label == proto.TOO_LONG.decode() for bucket in buckets)
         # The leaves count nulls inside lists as well, which have no length.
         count = round(sum(bucket.sample_count for bucket in buckets)) if is_complete else _leaves(stats.common_stats)
         total += count
@@ -378,7 +379,8 @@ def _words(parts: Sequence[Any], options: StatsOptions) -> tuple[Words, bool]:
         total_bytes=total_bytes,
         invalid_utf8=sum(part.string_stats.invalid_utf8_count for part in parts),
         ranked=tuple(best),
-    ), complete
+        # Long values share a placeholder too: of two shards it is not known whether they have the same ones.
+    ), complete and with_long <= 1
 
 
 def _by_count(pair: tuple[bytes, int]) -> tuple[int, bytes]:

@@ -221,3 +221,14 @@ def test_features_without_histograms_merge_where_their_distribution_was_kept() -
     assert merged.num_stats.median == 2
     with pytest.raises(UsageError, match="'x' has no quantile histogram and cannot be merged"):
         merge([computed(table, StatsOptions(histograms=none)) for table in tables])
+
+
+def test_long_values_of_two_shards_are_not_taken_for_one() -> None:
+    """They share a placeholder; one shard's single long value is still counted exactly."""
+    one, other, short = (computed(pa.table({"s": values})) for values in (["a", "b" * 2000], ["a", "c" * 2000], ["d"]))
+    assert approximate(merge([one, other], MERGEABLE)) == {
+        "s": "distinct values and ranks: a shard did not keep all its values"
+    }
+    exact = merge([one, short], MERGEABLE)
+    assert not approximate(exact)
+    assert features(exact)["s"].string_stats.unique == 3

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import random
+import re
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from kfx.errors import UsageError
 from kfx.stats.generate import generate
 from kfx.stats.report.findings import findings
 from kfx.stats.report.model import feature_model
@@ -46,6 +48,23 @@ def test_half_floats_keep_their_odd_values() -> None:
     assert (feature.num_stats.histograms[0].num_nan, feature.num_stats.num_zeros) == (1, 1)
     assert buckets(feature, "STANDARD")[-1] == (float("inf"), float("inf"), 1)
     assert buckets(feature, "STANDARD")[-2][1] == 65504
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "most"),
+    [
+        (pa.timestamp("ms"), 922_337_203_685_477_580, 9_223_372_036_854_775),
+        (pa.duration("s"), -(10**13), 9_223_372_036_854),
+    ],
+)
+def test_times_beyond_64_bits_of_microseconds_are_refused(kind: pa.DataType, count: int, most: int) -> None:
+    """Numpy would wrap them around; the column and the value are named. The last value that fits is described."""
+    column = pa.array([0, count], pa.int64()).cast(kind)
+    with pytest.raises(UsageError, match=rf"Column 's\.t': {count} {kind.unit} is a {re.escape(str(kind))}"):
+        describe({"s": pa.StructArray.from_arrays([column], ["t"])})
+    found = one(pa.array([-most, most], pa.int64()).cast(kind))
+    factor = 1_000_000 if kind.unit == "s" else 1_000
+    assert (found.num_stats.min, found.num_stats.max) == (-float(most * factor), float(most * factor))
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "+05:30"])

@@ -115,7 +115,10 @@ def _leaf(array: pa.Array, name: str) -> pa.Array:
         )
     if is_text(kind) or pa.types.is_integer(kind) or pa.types.is_float32(kind) or pa.types.is_float64(kind):
         return array
-    numbers = as_numbers(array.drop_null() if array.null_count else array)
+    try:
+        numbers = as_numbers(array.drop_null() if array.null_count else array)
+    except UsageError as error:
+        raise UsageError(f"Column {name!r}: {error}") from error
     if numbers.dtype == np.float32:  # halves: TFDV would give their buckets edges of single precision
         numbers = numbers.astype(np.float64)
     if not array.null_count:

@@ -95,7 +95,10 @@ class FeatureColumn:
         elif self._values is None or pa.types.is_null(array.type):
             return
         elif not self._again or isinstance(self._values, NumericValues):
-            self._values.add(array, weights)
+            try:
+                self._values.add(array, weights)
+            except UsageError as error:
+                raise UsageError(f"Column {'.'.join(self._path)!r}: {error}") from error
 
     def needs_second_reading(self) -> bool:
         """Ends the first reading, and says whether every chunk must be added once more."""

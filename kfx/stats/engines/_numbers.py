@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kfx.errors import UsageError
 from kfx.stats.engines._buffers import to_numpy
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ def as_numbers(array: pa.Array) -> npt.NDArray[Any]:
 
     Booleans become 0 and 1, dates days and times microseconds since 1970-01-01 (or midnight), decimals the
     nearest doubles.
+
+    Raises:
+        UsageError: A time is too far away for microseconds in 64 bits.
     """
     import numpy as np
     import pyarrow as pa
@@ -39,8 +43,25 @@ def as_numbers(array: pa.Array) -> npt.NDArray[Any]:
         narrow = pa.types.is_time32(kind)
         counts = to_numpy(array.cast(pa.int32() if narrow else pa.int64())).astype(np.int64)
         nanoseconds = kind.unit == "ns"
-        return counts // _NANOSECONDS_PER_MICROSECOND if nanoseconds else counts * _MICROSECONDS[kind.unit]
+        return counts // _NANOSECONDS_PER_MICROSECOND if nanoseconds else _microseconds(counts, kind)
     return to_numpy(array)
+
+
+def _microseconds(counts: npt.NDArray[Any], kind: pa.DataType) -> npt.NDArray[Any]:
+    """Returns counts of a temporal type's unit as microseconds; numpy would wrap those that are too many around."""
+    import numpy as np
+
+    factor = _MICROSECONDS[kind.unit]
+    most = np.iinfo(np.int64).max // factor
+    if factor > 1 and len(counts):
+        for odd in (int(counts.max()), int(counts.min())):
+            if abs(odd) > most:
+                raise UsageError(
+                    f"{odd} {kind.unit} is a {kind} that does not fit the microseconds in 64 bits as which times are "
+                    f"described. Mend the value (at most {most} {kind.unit}), or leave the column out: name the columns "
+                    "wanted in feature_allowlist (--feature)."
+                )
+    return counts * factor
 
 
 def _nearest_doubles(array: pa.Array) -> npt.NDArray[Any]:
