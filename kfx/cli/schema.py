@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import shlex
 
 import click
 
 from kfx.cli._gate import ADDRESS
+from kfx.errors import UsageError
 
 
 @click.group()
@@ -15,7 +16,7 @@ def schema() -> None:
 
 
 _OUT = click.option("-o", "--out", "out", default="schema.pbtxt", show_default=True, metavar="FILE",
-                    help="The text proto that TFX and TFDV read; a path or gs://.")  # fmt: skip
+                    help="The text proto that TFX and TFDV read, or a binary one (.pb); a path or gs://.")  # fmt: skip
 _DOMAIN = click.option("--max-string-domain-size", default=100, show_default=True,
                        help="Most different values of a string column that become its domain.")  # fmt: skip
 
@@ -25,16 +26,23 @@ _DOMAIN = click.option("--max-string-domain-size", default=100, show_default=Tru
 @_OUT
 @_DOMAIN
 @click.option("--shape/--no-shape", default=True, help="Give a shape to columns with as many values in every row.")
-def infer(table: str, out: str, max_string_domain_size: int, shape: bool) -> None:
-    """Write the schema of TABLE, as TFDV infers it.
+@click.option("--overwrite", is_flag=True, help="Replace a schema that is there, and what was written into it by hand.")
+def infer(table: str, out: str, max_string_domain_size: int, shape: bool, overwrite: bool) -> None:
+    """Write the schema of TABLE, as TFDV infers it. A file that is there is not replaced.
 
     TABLE is a folder or file of statistics (kfx stats), or a table as kfx stats takes it. Look the schema over before
     you rely on it: it says what is, not what should be.
     """
+    from kfx.stats import place
     from kfx.stats.schema.files import save_schema, statistics_of
     from kfx.stats.schema.infer import infer_schema
     from kfx.stats.wording import counted
 
+    if place.read(out) is not None and not overwrite:
+        raise UsageError(
+            f"{out!r} is there already. Widen it until the table conforms: kfx schema update {shlex.quote(out)} "
+            f"{shlex.quote(table)}. Or replace it: --overwrite"
+        )
     made = infer_schema(statistics_of(table), infer_feature_shape=shape, max_string_domain_size=max_string_domain_size)
     save_schema(made, out)
     domains = counted(len(made.string_domain), "string domain")
@@ -51,18 +59,27 @@ def update(current: str, table: str, out: str, environment: str, max_string_doma
     """Widen the schema CURRENT until TABLE conforms to it, and print what that changed.
 
     New columns and values are added, bounds moved. A column that is missing or has another type is marked deprecated.
+    CURRENT is left as it is where TABLE conforms to it already.
     """
     import difflib
 
-    from kfx.stats.schema.files import SCHEMA, load_schema, save_schema, statistics_of
+    from kfx.stats import contents, place
+    from kfx.stats.schema.files import load_schema, save_schema, schema_file, statistics_of
     from kfx.stats.schema.validate import update_schema
+    from kfx.stats.wording import printable
 
+    target = out or schema_file(current)
+    place.read(target)  # a folder is refused before the table is read
     before = load_schema(current)
     after = update_schema(
         before, statistics_of(table), environment=environment, max_string_domain_size=max_string_domain_size
     )
-    place = out or (f"{current.rstrip('/')}/{SCHEMA}" if Path(current).is_dir() else current)
-    save_schema(after, place)
     changes = difflib.unified_diff(str(before).splitlines(), str(after).splitlines(), "before", "after", lineterm="")
-    click.echo("\n".join(changes) or "Nothing to change: the table conforms.")
-    click.echo(f"Schema: {place}", err=True)
+    changed = "\n".join(map(printable, changes))
+    click.echo(changed or "Nothing to change: the table conforms.")
+    if not changed and not out:
+        return
+    if contents.has_comments(place.read(schema_file(current)) or b""):
+        click.echo(f"The comments of {schema_file(current)} are not kept in {target}.", err=True)
+    save_schema(after, target)
+    click.echo(f"Schema: {target}", err=True)

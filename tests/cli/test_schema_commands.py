@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from .test_main import kfx
 
@@ -27,7 +28,8 @@ def test_a_schema_is_the_same_from_a_table_and_from_its_statistics(folder: Path)
     """A table, a folder of statistics and a file of them name the same."""
     expected = (folder / "schema.pbtxt").read_text()
     for given in ("good", "good/stats.pb", "good/stats.tfrecord"):
-        done = kfx("schema", "infer", given, "-o", "other.pbtxt", "--max-string-domain-size", "100", cwd=folder)
+        more = ("--max-string-domain-size", "100", "--overwrite")
+        done = kfx("schema", "infer", given, "-o", "other.pbtxt", *more, cwd=folder)
         assert (done.returncode, done.stderr) == (0, "2 features, 1 string domain: other.pbtxt\n")
         assert (folder / "other.pbtxt").read_text() == expected
 
@@ -80,6 +82,51 @@ def test_a_widened_schema_lets_the_table_pass_and_says_what_changed(folder: Path
     assert again.stdout == "Nothing to change: the table conforms.\n"
 
 
+def test_a_schema_that_is_there_is_not_replaced(folder: Path) -> None:
+    """Someone may have written into it; the ways out are told before the table (which is not there) is looked at."""
+    curated = "# Owner: data team.\n" + (folder / "schema.pbtxt").read_text()
+    (folder / "schema.pbtxt").write_text(curated)
+    done = kfx("schema", "infer", "none.csv", cwd=folder)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "'schema.pbtxt' is there already" in done.stderr
+    assert "kfx schema update schema.pbtxt none.csv" in done.stderr
+    assert "--overwrite" in done.stderr
+    assert (folder / "schema.pbtxt").read_text() == curated
+    assert kfx("schema", "infer", "bad.csv", "--overwrite", cwd=folder).returncode == 0
+    assert '"blau"' in (folder / "schema.pbtxt").read_text()
+
+
+def test_a_schema_that_fits_is_left_as_it_is(folder: Path) -> None:
+    """Where nothing changes nothing is written; where something does, comments are lost and that is told."""
+    curated = "# Owner: data team.\n" + (folder / "schema.pbtxt").read_text()
+    (folder / "schema.pbtxt").write_text(curated)
+    done = kfx("schema", "update", "schema.pbtxt", "good.csv", cwd=folder)
+    assert (done.returncode, done.stdout) == (0, "Nothing to change: the table conforms.\n")
+    assert done.stderr == ""
+    assert (folder / "schema.pbtxt").read_text() == curated
+    done = kfx("schema", "update", ".", "bad.csv", cwd=folder)
+    assert (done.returncode, done.stderr.splitlines()) == (
+        0,
+        ["The comments of ./schema.pbtxt are not kept in ./schema.pbtxt.", "Schema: ./schema.pbtxt"],
+    )
+    again = kfx("schema", "update", "schema.pbtxt", "good.csv", "-o", "copy.pbtxt", cwd=folder)
+    assert (again.returncode, again.stderr) == (0, "Schema: copy.pbtxt\n")
+    assert (folder / "copy.pbtxt").read_text() == (folder / "schema.pbtxt").read_text()
+
+
+def test_a_binary_schema_stays_binary(folder: Path) -> None:
+    """Inferred, updated and left alone under a name that ends in .pb, it is read by kfx and TFX."""
+    assert kfx("schema", "infer", "good.csv", "-o", "schema.pb", cwd=folder).returncode == 0
+    before = (folder / "schema.pb").read_bytes()
+    assert schema_pb2.Schema.FromString(before).feature[0].name == "colour"
+    assert kfx("schema", "update", "schema.pb", "good", cwd=folder).returncode == 0
+    assert (folder / "schema.pb").read_bytes() == before
+    done = kfx("schema", "update", "schema.pb", "bad.csv", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "Schema: schema.pb\n")
+    assert "blau" in schema_pb2.Schema.FromString((folder / "schema.pb").read_bytes()).string_domain[0].value
+    assert kfx("validate", "bad.csv", "--schema", "schema.pb", cwd=folder).returncode == 0
+
+
 def test_two_tables_are_compared(folder: Path) -> None:
     """What changed beyond chance, from the first to the second; nothing from a table to itself."""
     done = kfx("compare", "good", "bad.csv", "-o", "changed", cwd=folder)
@@ -107,6 +154,17 @@ def test_two_tables_are_compared(folder: Path) -> None:
         (("compare", "good.csv", "good.csv", "--measure", "kl"), "jensen_shannon"),
         (("compare", "good.csv", "good.csv", "--share", "2"), "from 0 to 1"),
         (("schema", "update", "none.pbtxt", "good.csv"), "none.pbtxt"),
+        (("schema", "infer", "good.csv", "-o", "good"), "'good' is a folder; name the file"),
+        (("schema", "infer", "good.csv", "-o", "good", "--overwrite"), "'good' is a folder; name the file"),
+        (("schema", "update", "schema.pbtxt", "bad.csv", "-o", "good"), "'good' is a folder; name the file"),
+        (("compare", "good.csv", "schema.pbtxt"), "holds a schema"),
+        (("compare", "good.csv", "good.csv", "--rows", "nan"), "at least 1"),
+        (("compare", "good.csv", "good.csv", "--rows", "inf"), "at least 1"),
+        (("compare", "good.csv", "good.csv", "--rows", "-2"), "at least 1"),
+        (("compare", "good.csv", "good.csv", "--share", "nan"), "from 0 to 1"),
+        (("compare", "good.csv", "good.csv", "--missing=-0.1"), "from 0 to 1"),
+        (("schema", "infer", "good.csv", "-o", "x.pbtxt", "--max-string-domain-size", "-1"), "must not be negative"),
+        (("schema", "update", "schema.pbtxt", "bad.csv", "--max-string-domain-size", "-1"), "must not be negative"),
     ],
 )
 def test_wrong_input_is_exit_code_2_with_the_way_out(folder: Path, command: tuple[str, ...], said: str) -> None:

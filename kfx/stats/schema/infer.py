@@ -39,8 +39,6 @@ def infer_schema(
     """
     from tensorflow_metadata.proto.v0 import schema_pb2
 
-    if max_string_domain_size < 0:
-        raise UsageError(f"max_string_domain_size is {max_string_domain_size}; it must not be negative.")
     dataset = whole(statistics)
     schema = schema_pb2.Schema()
     view = DatasetView(dataset, has_weights(dataset))
@@ -63,7 +61,12 @@ class Addition:
             dataset: The data set that has the features.
             max_string_domain_size: As in `infer_schema`.
             shapes: Give a shape to features with the same number of values in every example.
+
+        Raises:
+            UsageError: The size is negative.
         """
+        if max_string_domain_size < 0:
+            raise UsageError(f"max_string_domain_size is {max_string_domain_size}; it must not be negative.")
         self._schema = schema
         self._dataset = dataset
         self._most_values = max_string_domain_size

@@ -54,8 +54,8 @@ class Sensitivity:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name == "rows":
-                if value < 1:
-                    raise UsageError(f"The factor of rows is {value}; it must be at least 1.")
+                if not 1 <= value < math.inf:
+                    raise UsageError(f"The factor of rows is {value}; it must be a number of at least 1.")
             elif not 0 <= value <= 1:
                 raise UsageError(f"The sensitivity {field.name} is {value}; it must be from 0 to 1.")
 
