@@ -1,11 +1,39 @@
-"""Numbers with their nouns, for lines that people read."""
+"""Numbers with their nouns, dates, and text from the data, for lines that people read."""
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 _DAY_US = 86_400_000_000
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # years 1 to 9999, in days since 1970-01-01: what datetime holds
+
+JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+"""Invisible, but part of how emoji and Persian are written."""
+
+
+def printable(text: str, instead: str = "\N{SYMBOL FOR SUBSTITUTE}") -> str:
+    """Returns text that stays on its line and is seen: control characters are replaced, and blanks if they are all.
+
+    Args:
+        text: From the data.
+        instead: What stands for a character that is not printable.
+    """
+    clean = "".join(one if one.isprintable() or one in JOINERS else instead for one in text)
+    if clean.strip(f" {JOINERS}"):
+        return clean
+    return "".join("\N{OPEN BOX}" if one == " " else instead for one in clean)
+
+
+def quoted(text: str) -> str:
+    """Returns text as `repr` writes it, with the joiners as they are.
+
+    Args:
+        text: From the data.
+    """
+    parts = re.split(f"([{JOINERS}])", text)
+    written = "".join(part if part in JOINERS else repr(part)[1:-1] for part in parts)
+    return f'"{written}"' if "'" in text and '"' not in text else f"'{written}'"
 
 
 def counted(number: int, noun: str) -> str:

@@ -82,6 +82,14 @@ def test_a_widened_schema_lets_the_table_pass_and_says_what_changed(folder: Path
     assert again.stdout == "Nothing to change: the table conforms.\n"
 
 
+def test_the_difference_shows_what_would_reorder_it(folder: Path) -> None:
+    """A value that turns the direction of writing, or moves the cursor, is shown with signs."""
+    (folder / "odd.csv").write_text("colour,size\n" + "red\u202e,1.5\nno\x1b[2Jne,2.5\n" * 20)
+    done = kfx("schema", "update", "schema.pbtxt", "odd.csv", "-o", "wider.pbtxt", cwd=folder)
+    assert '+  value: "red\u241a"' in done.stdout
+    assert not {"\u202e", "\x1b"} & set(done.stdout)
+
+
 def test_a_schema_that_is_there_is_not_replaced(folder: Path) -> None:
     """Someone may have written into it; the ways out are told before the table (which is not there) is looked at."""
     curated = "# Owner: data team.\n" + (folder / "schema.pbtxt").read_text()

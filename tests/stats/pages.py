@@ -19,6 +19,9 @@ from kfx.stats.sources._memory import MemoryTable
 VISIBLE = "[...document.querySelectorAll('.feature .name b')].map(n => n.textContent)"
 OPEN_ALL = "document.getElementById('expand').click()"
 
+JOINED = ["\N{WOMAN}\u200d\N{WOMAN}\u200d\N{GIRL}", "\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"]
+"""An emoji and a Persian word, which are other things without their joiners."""
+
 
 def statistics(columns: Any, options: StatsOptions | None = None) -> statistics_pb2.DatasetFeatureStatisticsList:
     """Computes the statistics of a table in memory."""

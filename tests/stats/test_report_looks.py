@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tensorflow_metadata.proto.v0 import statistics_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 
 from kfx.stats.artifact import side_by_side
 from kfx.stats.options import Slice, StatsOptions
 
 from .browser import Browser
-from .pages import OPEN_ALL, VISIBLE, customers, found, page, statistics, write_page
+from .pages import JOINED, OPEN_ALL, VISIBLE, customers, found, page, statistics, write_page
 
 # The lowest contrast of any text with what is painted behind it (WCAG 2.1's ratio), with that text.
 CONTRAST = """(() => {
@@ -139,6 +139,39 @@ def test_the_keyboard_reaches_everything(browser: Browser, tmp_path: Path) -> No
     browser.press("Enter")
     assert browser.run("document.activeElement.getAttribute('aria-expanded')") == "true"
     assert browser.run("document.getElementById(document.activeElement.getAttribute('aria-controls')) !== null") is True
+
+
+def test_long_names_are_cut_in_lists(browser: Browser, tmp_path: Path) -> None:
+    """On a phone a name of thousands of characters takes a few lines of a list, and is whole in its title and place."""
+    name = "".join(f"{at:05}" for at in range(1000))
+    anomalies = anomalies_pb2.Anomalies()
+    drift = anomalies.drift_skew_info.add()
+    drift.path.step.append(name)
+    drift.drift_measurements.add(type=anomalies_pb2.DriftSkewInfo.Measurement.L_INFTY, value=0.2, threshold=0.1)
+    one = statistics({name: [None, "a", "b"]})
+    for others in (1, 5):
+        shown = side_by_side({"now": one, **{f"{at}{name}": one for at in range(others)}})
+        browser.open(write_page(tmp_path, shown, "Customers", anomalies), width=360, height=740)
+        assert browser.run("Math.max(...[...document.querySelectorAll('.found, #datasets tbody tr')]"
+                           ".map(n => n.getBoundingClientRect().height))") < 370  # fmt: skip
+        for link in ("#drift-list a", "#problem-list a"):
+            assert browser.run(f"document.querySelector('{link}').title") == name
+        assert browser.run("document.querySelectorAll('#datasets tbody th')[1].title") == f"0{name}"
+        browser.run(OPEN_ALL)
+        assert browser.run("document.querySelector('#f0 .name b').textContent") == name
+        assert (
+            browser.run("Math.max(...[...document.querySelectorAll('.detail th')].map(n => n.textContent.length))") < 99
+        )
+    assert browser.complaints == []
+
+
+def test_blanks_are_seen_and_joiners_kept(browser: Browser, tmp_path: Path) -> None:
+    """A value of blanks alone shows open boxes; emoji and Persian keep the joiners they are written with."""
+    values = ["   ", "\N{ZERO WIDTH SPACE}", *JOINED, "a b"]
+    browser.open(page(tmp_path, {"x": [value for at, value in enumerate(values) for _ in range(9 - at)]}))
+    browser.run(OPEN_ALL)
+    shown = browser.run("[...document.querySelectorAll('#f0 .top tbody tr')].map(r => r.cells[0].textContent)")
+    assert shown == ["\u2423\u2423\u2423", "\u2426", *JOINED, "a b"]
 
 
 def test_focus_can_be_seen(browser: Browser, tmp_path: Path) -> None:

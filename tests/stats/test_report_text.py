@@ -14,8 +14,11 @@ from kfx.stats import artifact, bad_rows
 from kfx.stats.artifact import side_by_side
 from kfx.stats.options import Slice, StatsOptions
 from kfx.stats.report import text
+from kfx.stats.schema.compare import compare
+from kfx.stats.schema.findings import findings
+from kfx.stats.wording import quoted
 
-from .pages import customers, found, statistics
+from .pages import JOINED, customers, found, statistics
 
 
 def widest(printed: str) -> int:
@@ -61,6 +64,27 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
     """Escape sequences in names and values are shown as signs, in the table and in what follows it."""
     (dataset,) = statistics({"a\x1b[31m\n": ["\x1b]0;title\x07"] * 30}).datasets
     assert not set(text.table(dataset)) & {"\x1b", "\x07", "\r"}
+
+
+def test_blanks_are_seen_and_joiners_kept() -> None:
+    """A value of blanks alone shows open boxes; emoji and Persian keep their joiners, in figures and in sentences."""
+    columns = {"x": ["   "] * 40 + [JOINED[0]] * 40 + [JOINED[1]] * 20, "n": ["1", "2", "3", JOINED[0]] * 25}
+    printed = text.table(statistics(columns).datasets[0], 160)
+    assert "\u2423\u2423\u2423 40 %" in printed
+    for value in JOINED:
+        assert f": {value} 100 %" in text.table(statistics({"x": [value] * 9}).datasets[0])
+    assert f"looks like a number but for 25 values '{JOINED[0]}'" in printed
+    now, before = ({"x": [JOINED[0]] * a + ["b"] * (900 - a)} for a in (800, 0))
+    both = (statistics(now), statistics(before))
+    assert f"value '{JOINED[0]}' in" in text.comparison(side_by_side(dict(zip(("this", "last"), both, strict=True))))
+    assert findings(compare(*both), *both)[-1].text.startswith(f"share of '{JOINED[0]}' in x")
+
+
+@pytest.mark.parametrize("value", ["a", "it's", 'say "x"', "back\\u200d", "\n\u202e", "\\", ""])
+def test_quoted_text_is_as_repr_writes_it(value: str) -> None:
+    """Only joiners are treated otherwise, and what merely reads like one is not taken for it."""
+    assert quoted(value) == repr(value)
+    assert quoted(f"{value}\u200d") == repr(f"{value}J").replace("J", "\u200d")
 
 
 def test_worst_notes_come_first_and_long_lists_are_cut() -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kfx.stats.report.findings import MOSTLY_MISSING, Finding, percent, places
+from kfx.stats.wording import quoted
 
 NOTABLE = 0.1  # share of rows or values
 CERTAINTY = 1.63  # Smirnov's two-sample bound at the 1 % level is 1.63 * sqrt(1/n + 1/m)
@@ -81,7 +82,7 @@ def _moved(this: Model, other: Model, name: str) -> Iterator[Finding]:
         return
     if gap.where:
         here, there = (_about(bounds) for bounds in gap.shares)
-        yield Finding("moved", 2, f"has the value {gap.where!r} in {here} of its values, but {there} in {name}")
+        yield Finding("moved", 2, f"has the value {quoted(gap.where)} in {here} of its values, but {there} in {name}")
     else:
         yield Finding("moved", 2, f"is distributed differently from {name}, by at least {percent(gap.size)} of values")
 

@@ -6,8 +6,8 @@
 function inSets([first, ...rest]) {
   if (!many || first === undefined) return "";
   const others = rest.length === data.datasets.length - 1 ? "all others" : `${rest.length} others`;
-  const too = rest.length ? `; ${rest.length === 1 ? data.datasets[rest[0]].name : others} too` : "";
-  return ` (${plain(data.datasets[first].name + too)})`;
+  const too = rest.length ? `; ${rest.length === 1 ? cut(data.datasets[rest[0]].name) : others} too` : "";
+  return ` (${cut(data.datasets[first].name) + too})`;
 }
 const sentence = ([weight, text, at]) =>
   el("li", {}, sign(weight), el("span", {}, plain(text[0].toUpperCase() + text.slice(1)) + inSets(at)));
@@ -137,7 +137,7 @@ function build(feature) {
     "button",
     { type: "button", "aria-expanded": "false", "aria-controls": `d${feature.order}` },
     el("span", { class: "chevron", "aria-hidden": "true" }),
-    el("b", {}, visible(nameOf(feature))),
+    el("b", { title: titled(nameOf(feature)) }, visible(nameOf(feature))),
   );
   const name = el("div", { class: "name" }, el("h3", {}, button), ...status(feature));
   const row = el("div", { class: "row" }, name, el("div", { class: "picture" }), ...cells(feature));

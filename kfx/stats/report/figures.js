@@ -83,7 +83,7 @@ function figures(feature) {
     "tr",
     {},
     el("td"),
-    ...data.datasets.map((d, at) => el("th", { scope: "col" }, key(at), plain(d.name))),
+    ...data.datasets.map((d, at) => el("th", { scope: "col", title: titled(d.name) }, key(at), cut(d.name))),
   );
   const rows = linesOf(feature).map((line) =>
     el(
@@ -120,7 +120,7 @@ function across(feature) {
     el(
       "tr",
       {},
-      el("th", { scope: "row" }, plain(data.datasets[at].name)),
+      el("th", { scope: "row", title: titled(data.datasets[at].name) }, cut(data.datasets[at].name)),
       el("td", {}, all ? sparkOf(all, at) : spark([{ model, at: 0 }])),
       ...shown.map((line) => el("td", {}, told(line, model))),
     ),
@@ -239,7 +239,7 @@ function valueHead(shown) {
     el(
       "th",
       { scope: "col", class: "p", title: data.datasets[at].name },
-      few ? [key(at), el("span", { class: "unseen" }, plain(data.datasets[at].name))] : plain(data.datasets[at].name),
+      few ? [key(at), el("span", { class: "unseen" }, cut(data.datasets[at].name))] : cut(data.datasets[at].name),
     ),
   );
   return el("thead", {}, el("tr", {}, el("td"), few ? el("td") : null, ...heads));

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kfx.stats.proto import NON_UTF8
+from kfx.stats.wording import quoted
 
 MOSTLY_MISSING = 0.5
 SOME_MISSING = 0.05
@@ -110,7 +111,7 @@ def _text(model: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("constant", 2, "has one value only")
         return
     if model.get("words"):
-        values = ", ".join(f"{_counted(count, 'value')} {value!r}" for value, count in model["words"])
+        values = ", ".join(f"{_counted(count, 'value')} {quoted(value)}" for value, count in model["words"])
         yield Finding("words", 2, f"is text, and looks like a number but for {values}")
     if model["unique"] == model["values"] > FEW_VALUES:
         yield Finding("distinct", 1, "is different in every row, like an identifier")

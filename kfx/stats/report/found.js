@@ -89,7 +89,7 @@ function datasets() {
     return el(
       "tr",
       {},
-      el("th", { scope: "row" }, few ? key(at) : null, plain(dataset.name)),
+      el("th", { scope: "row", title: titled(dataset.name) }, few ? key(at) : null, cut(dataset.name)),
       el("td", {}, count(dataset.rows)),
       el("td", {}, count(features)),
       el("td", {}, all ? percent(gaps / all) : "–"),
@@ -120,7 +120,7 @@ function more(parent, left, show) {
 // ---------------------------------------------------------------- what was found
 
 function link(feature) {
-  const node = el("a", { href: hashOf(feature) }, visible(nameOf(feature)));
+  const node = el("a", { href: hashOf(feature), title: titled(nameOf(feature)) }, visible(nameOf(feature), cut));
   node.addEventListener("click", (event) => {
     event.preventDefault();
     visit(feature);
@@ -171,7 +171,7 @@ function problems() {
       el(
         "span",
         {},
-        el("em", {}, many ? plain(dataset.name) : "The whole data set"),
+        el("em", {}, many ? cut(dataset.name) : "The whole data set"),
         ` lacks ${plural(dataset.bad_rows, "row")} that could not be read`,
         el("small", {}, ...dataset.bad_places.map((place) => el("span", {}, plain(place)))),
       ),

@@ -15,7 +15,7 @@ from kfx.stats.report.anomalies import anomalies_of_dataset, anomalies_of_featur
 from kfx.stats.report.findings import findings, percent
 from kfx.stats.report.model import feature_model, feature_path, page_model
 from kfx.stats.schema.view import has_weights
-from kfx.stats.wording import counted
+from kfx.stats.wording import counted, printable
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
@@ -97,7 +97,7 @@ def comparison(statistics: statistics_pb2.DatasetFeatureStatisticsList, width: i
     side = (width - _NARROWEST_NAME - 8 - 2 * _GAP) // len(shown) - _GAP
     room = width - 8 - 2 * _GAP - len(shown) * (side + _GAP) + _GAP
     widths = [max(_NARROWEST_NAME, min(room, _longest(rows, 0))), 8, *(side for _ in shown)]
-    titles = [f"{_printable(dataset['name'])}: {counted(dataset['rows'], 'row')}" for dataset in page["datasets"]]
+    titles = [f"{printable(dataset['name'])}: {counted(dataset['rows'], 'row')}" for dataset in page["datasets"]]
     if len(shown) < len(titles):
         titles.append(f"{len(titles) - len(shown)} of them do not fit beside the others")
     notes = [(weight, f"{_short(_name(f['path']))} {text}") for f in features for weight, text, _ in f["findings"]]
@@ -161,7 +161,7 @@ def _most_frequent(model: Model) -> str:
     plain = dict(model.get("plain", model).get("top", ()))
     often = [(value, count) for value, count in model.get("top", ()) if plain.get(value, 2) > 1]
     shares = [(value, percent(count / (model["values"] or 1))) for value, count in often]
-    return ", ".join(f"{_printable(value) or '(empty)'} {share}" for value, share in shares[:5])
+    return ", ".join(f"{printable(value) or '(empty)'} {share}" for value, share in shares[:5])
 
 
 def _anomalies(anomalies: anomalies_pb2.Anomalies, known: Sequence[tuple[str, ...]]) -> list[tuple[int, str]]:
@@ -182,7 +182,7 @@ def _listed(title: str, notes: Iterable[tuple[int, str]], width: int) -> list[st
         return []
     lines = [f"{title}:"]
     for weight, sentence in worst_first[:_MOST_NOTES]:
-        shown = f"  {'!' * weight:<3} {_printable(sentence)}"
+        shown = f"  {'!' * weight:<3} {printable(sentence)}"
         # Lines are counted in characters: each is as much shorter as the note's wide characters could make it.
         lines += textwrap.wrap(shown, width - cell_len(shown) + len(shown), subsequent_indent=" " * 6)
     if len(worst_first) > _MOST_NOTES:
@@ -218,15 +218,11 @@ def _number(value: Any, digits: int) -> str:
 
 
 def _name(path: Iterable[str]) -> str:
-    return _printable(".".join(path))
+    return printable(".".join(path))
 
 
 def _short(name: str) -> str:
     return _middle_cut(name, _WIDEST_NAME)
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "\N{SYMBOL FOR SUBSTITUTE}" for character in text)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], right: set[int]) -> str:

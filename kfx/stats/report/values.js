@@ -93,11 +93,23 @@ const brief = (n, m) =>
 // ---------------------------------------------------------------- text from the data
 
 // Line ends, tabs and other control characters are shown, or two different values would look the same.
-const plain = (text) =>
-  text.replace(/[\u0000-\u001f\u007f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) =>
+// So are blanks where there is nothing else; the joiners of emoji and Persian stay as they are.
+const BLANKS = /^[\s\u00ad\u200b-\u200f\u2060\ufeff]+$/;
+const plain = (text) => {
+  const clean = text.replace(/[\u0000-\u001f\u007f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) =>
     c === "\n" ? "↵" : c === "\t" ? "⇥" : c < " " ? String.fromCharCode(0x2400 + c.charCodeAt(0)) : "␦",
   );
-const visible = (text) => (text === "" ? el("span", { class: "empty" }, "empty string") : plain(text));
+  return BLANKS.test(clean) ? clean.replace(/./g, (c) => (/\s/.test(c) ? "␣" : "␦")) : clean;
+};
+// In a list or a table, a long name is cut in its middle (long names often differ at the end) and whole in its title.
+const [LONGEST, HEAD_OF, TAIL_OF] = [80, 52, 27];
+const cut = (text) => {
+  const characters = [...plain(text)];
+  if (characters.length <= LONGEST) return plain(text);
+  return `${characters.slice(0, HEAD_OF).join("")}…${characters.slice(-TAIL_OF).join("")}`;
+};
+const titled = (text) => ([...text].length > LONGEST ? plain(text) : null);
+const visible = (text, as = plain) => (text === "" ? el("span", { class: "empty" }, "empty string") : as(text));
 const nameOf = (feature) => feature.path.join(" › ");
 const hashOf = (feature) => `#${feature.path.map(encodeURIComponent).join("/")}`;
 const given = (feature) => feature.of.map((model, at) => ({ model, at })).filter(({ model }) => model);

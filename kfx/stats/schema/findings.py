@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kfx.stats.schema import moves
 from kfx.stats.schema.moves import percent
 from kfx.stats.schema.view import DatasetView, FeatureView, Path, by_name, has_weights, serialized, whole
+from kfx.stats.wording import printable, quoted
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
@@ -175,14 +176,12 @@ def _lines(
 
 def _printable(text: str, most: int) -> str:
     """Cuts text from the data, and shows what would break the line or reorder it."""
-    whole_text = "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text[: most + 1]
-    )
+    whole_text = printable(text[: most + 1], instead="\N{REPLACEMENT CHARACTER}")
     return whole_text if len(whole_text) <= most else f"{whole_text[:most]}…"
 
 
 def _shown(value: str) -> str:
-    return repr(_printable(value, _VALUE_CHARACTERS))
+    return quoted(_printable(value, _VALUE_CHARACTERS))
 
 
 def _null_rate(view: FeatureView) -> float:
