@@ -75,6 +75,8 @@ def report(
     Raises:
         UsageError: It is none of these kinds, or there are no statistics to be read.
     """
+    _check_named(compared)
+    _check_anomalies(anomalies)
     shown = _loaded(statistics)
     if compared:
         shown = artifact.with_others(shown, {name: _loaded(other) for name, other in compared.items()})
@@ -114,11 +116,30 @@ def display(
     importlib.import_module("IPython.display").display(shown)
 
 
+def _check_named(compared: object) -> None:
+    if compared is not None and not isinstance(compared, Mapping):
+        raise UsageError(
+            f"compared is {compared!r:.80}; it is statistics by their names, such as {{'yesterday': 'out/yesterday'}}."
+        )
+
+
+def _check_anomalies(anomalies: object) -> None:
+    from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+    if anomalies is not None and not isinstance(anomalies, anomalies_pb2.Anomalies):
+        raise UsageError(
+            f"anomalies is {anomalies!r:.80}; it is the Anomalies that kfx.stats.schema.validate.validate returns, or "
+            "google.protobuf.text_format.Parse of an anomalies.pbtxt."
+        )
+
+
 def _loaded(statistics: Any) -> statistics_pb2.DatasetFeatureStatisticsList:
     """Returns statistics from whatever holds them."""
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
     if isinstance(statistics, statistics_pb2.DatasetFeatureStatisticsList):
+        if not statistics.datasets:
+            raise UsageError("The DatasetFeatureStatisticsList is empty: there is no data set in it.")
         return statistics
     path = _path(statistics)
     if path is None:

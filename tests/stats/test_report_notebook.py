@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tensorflow_metadata.proto.v0 import statistics_pb2
 
 import kfx.stats
 from kfx.errors import UsageError
@@ -97,6 +98,25 @@ def test_what_holds_no_statistics_is_refused(tmp_path: Path) -> None:
         report(3)
     with pytest.raises(UsageError, match="no statistics at"):
         report(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"compared": {"a": "empty.pb"}}, r"'empty\.pb' is empty and holds no statistics"),
+        ({"compared": "half"}, r"compared is 'half'; it is statistics by their names"),
+        ({"anomalies": "va"}, r"anomalies is 'va'; it is the Anomalies"),
+        ({"statistics": statistics_pb2.DatasetFeatureStatisticsList()}, "is empty: there is no data set in it"),
+    ],
+)
+def test_what_a_report_cannot_show_is_told(
+    given: dict[str, Any], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wrong kinds of arguments, and a file cut to nothing, are named in a sentence."""
+    monkeypatch.chdir(tmp_path)
+    Path("empty.pb").touch()
+    with pytest.raises(UsageError, match=said):
+        report(**{"statistics": statistics({"x": [1]}), **given})
 
 
 def test_display_outside_a_notebook_says_what_to_do() -> None:
