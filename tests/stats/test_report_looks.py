@@ -122,16 +122,20 @@ def test_cards_are_not_cut_by_the_end_of_a_page(browser: Browser, tmp_path: Path
 
 
 def test_the_keyboard_reaches_everything(browser: Browser, tmp_path: Path) -> None:
-    """A slash searches, Escape clears, arrows walk through the features, Enter opens one and says so."""
+    """A slash searches, Escape clears, arrows walk from there through the features, Enter opens one and says so."""
     browser.open(page(tmp_path, customers()))
     browser.press("/")
     assert browser.run("document.activeElement.id") == "search"
     for key in "pla":
         browser.press(key)
     assert browser.run(VISIBLE) == ["plan"]
+    browser.press("ArrowDown")
+    assert browser.run("document.activeElement.closest('.feature').id") == "f3"
+    browser.press("ArrowUp")
+    assert browser.run("document.activeElement.id") == "search"
     browser.press("Escape")
     assert len(browser.run(VISIBLE)) == 12
-    browser.run("document.querySelector('#f0 button').focus()")
+    browser.press("ArrowDown")
     browser.press("ArrowDown")
     browser.press("ArrowDown")
     browser.press("ArrowUp")

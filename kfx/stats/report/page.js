@@ -93,8 +93,8 @@ theme();
 
 $("title").textContent = data.title;
 $("footer").textContent =
-  `Statistics by kfx ${data.version}. Keys: / searches, ↑ and ↓ move between features, Enter opens one. ` +
-  "Nothing on this page is loaded from a network.";
+  `Statistics by kfx ${data.version}. Keys: / searches, ↓ leads from there to the first feature and on, ` +
+  "↑ back, Enter opens one. Nothing on this page is loaded from a network.";
 data.features.forEach((feature, order) => {
   feature.order = order;
   build(feature);
@@ -145,6 +145,14 @@ $("expand").addEventListener("click", (event) => {
   openAll(open);
 });
 
+// The search box stands before the first feature. Elsewhere on the page arrows scroll, as they do on any other.
+function neighbour(node, step) {
+  const stops = [$("search"), ...$("features").querySelectorAll("h3 button")];
+  const feature = node.closest(".feature");
+  const at = stops.indexOf(feature ? feature.querySelector("h3 button") : node);
+  return at < 0 ? null : stops[at + step];
+}
+
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "/" && !event.target.closest("input, select")) {
@@ -153,12 +161,11 @@ addEventListener("keydown", (event) => {
   } else if (event.key === "Escape" && event.target === $("search")) {
     event.target.value = view.query = "";
     arrange();
-  } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && event.target.closest(".feature")) {
-    const nodes = [...$("features").querySelectorAll(".feature")];
-    const next = nodes[nodes.indexOf(event.target.closest(".feature")) + (event.key === "ArrowDown" ? 1 : -1)];
+  } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    const next = neighbour(event.target, event.key === "ArrowDown" ? 1 : -1);
     if (next) {
       event.preventDefault();
-      next.querySelector("button").focus();
+      next.focus();
     }
   }
 });
