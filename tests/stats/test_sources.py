@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfx.errors import UsageError
+from kfx.stats import artifact
 from kfx.stats.generate import generate
 from kfx.stats.sources import TextReading, open_source, schemes
 from kfx.stats.sources._blocks import BLOCK, blocks
@@ -84,6 +85,31 @@ def test_globs_and_folders_join_files(tmp_path: Path, suffix: str) -> None:
     (tmp_path / "_SUCCESS").write_bytes(b"")
     (tmp_path / ".a.crc").write_bytes(b"x")
     assert rows(tmp_path / f"*.{suffix}") == ROWS * 2 == rows(tmp_path)
+
+
+@pytest.mark.parametrize("out", ["stats", "."])
+@pytest.mark.parametrize("uri", [".", "**", "*/*", "./**/*"])
+def test_a_folder_of_tables_can_hold_their_statistics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, uri: str
+) -> None:
+    """Below the table or beside it; a file of such a name that kfx did not write is data."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "day").mkdir()
+    for name in ("1.jsonl", "2.jsonl", "metrics.json"):
+        (tmp_path / "day" / name).write_text('{"a": 1}\n')
+    expected = [{"a": 1}] * 3
+    assert rows(uri) == expected
+    artifact.write(generate("day"), tmp_path / out, "day")
+    assert rows(uri) == expected
+
+
+@pytest.mark.parametrize("uri", ["stats", "stats/*"])
+def test_a_folder_of_nothing_but_statistics_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    """It is not said to be empty."""
+    monkeypatch.chdir(tmp_path)
+    artifact.write(generate("sklearn:wine"), tmp_path / "stats", "wine")
+    with pytest.raises(UsageError, match="There is no table, but statistics that kfx wrote, in 'stats"):
+        open_source(uri)
 
 
 def test_text_types_are_those_of_tfdv(tmp_path: Path) -> None:
@@ -378,6 +404,16 @@ def test_objects_read_like_files(cloud: CloudDouble, name: str) -> None:
     assert rows(f"gs://beans/daily/1/{name}") == ROWS
     assert rows(f"gs://beans/daily/*/{name}") == ROWS * 2
     assert rows("gs://beans/daily/") == ROWS * 2
+
+
+def test_statistics_in_a_bucket_are_no_table(cloud: CloudDouble, tmp_path: Path) -> None:
+    """As on a disk; a file of such a name where kfx did not write is data."""
+    artifact.write(generate("sklearn:wine"), tmp_path, "wine")
+    written = {f"day/stats/{path.name}": path.read_bytes() for path in tmp_path.iterdir()}
+    cloud.objects["beans"] = {"day/metrics.json": b'{"a": 1}\n', **written}
+    assert rows("gs://beans/day/") == rows("gs://beans/day/**/*.json") == [{"a": 1}]
+    with pytest.raises(UsageError, match="No object of a table matches 'gs://beans/day/stats/'"):
+        open_source("gs://beans/day/stats/")
 
 
 def test_absent_objects_are_named(cloud: CloudDouble) -> None:

@@ -58,8 +58,8 @@ def _microseconds(counts: npt.NDArray[Any], kind: pa.DataType) -> npt.NDArray[An
             if abs(odd) > most:
                 raise UsageError(
                     f"{odd} {kind.unit} is a {kind} that does not fit the microseconds in 64 bits as which times are "
-                    f"described. Mend the value (at most {most} {kind.unit}), or leave the column out: name the columns "
-                    "wanted in feature_allowlist (--feature)."
+                    f"described. Mend the value (at most {most} {kind.unit}), or leave the column out: name the "
+                    "columns wanted in feature_allowlist (--feature)."
                 )
     return counts * factor
 

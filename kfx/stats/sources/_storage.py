@@ -2,8 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+_MARKS = ("stats.tfrecord", "stats.pb")  # side by side they tell a folder that kfx wrote
+_OWN = {*_MARKS, "report.html", "metrics.json"}
+
+
+def without_statistics(paths: Sequence[str], exists: Callable[[str], bool]) -> list[str]:
+    """Leaves out what kfx wrote where a table is: statistics in a folder below, or beside, the table's files.
+
+    Args:
+        paths: The files found.
+        exists: Whether there is a file of a path.
+    """
+    suspected: dict[str, list[str]] = {}  # a folder, with its slash -> paths in it
+    for path in paths:
+        name = path.rpartition("/")[2]
+        if name in _OWN:
+            suspected.setdefault(path.removesuffix(name), []).append(path)
+    own = {
+        path for folder, inside in suspected.items() if all(exists(folder + mark) for mark in _MARKS) for path in inside
+    }
+    return [path for path in paths if path not in own]
 
 
 class Storage(Protocol):

@@ -9,7 +9,9 @@ from urllib.parse import unquote, urlsplit
 from kfx.errors import UsageError
 from kfx.stats.sources import Source
 from kfx.stats.sources._formats import open_files
-from kfx.stats.sources._storage import LocalFiles
+from kfx.stats.sources._storage import LocalFiles, without_statistics
+
+_ONLY_STATISTICS = "There is no table, but statistics that kfx wrote, in"
 
 
 def open_uri(uri: str) -> Source:
@@ -32,9 +34,14 @@ def _matches(path: str) -> list[str]:
         raise UsageError(f"There is no file or folder {path!r}.")
     # Path.glob takes no absolute pattern.
     found = sorted(name for name in glob.glob(str(at), recursive=True) if Path(name).is_file())  # noqa: PTH207
-    if not found:
-        raise UsageError(f"No file matches {path!r}.")
-    return found
+    tables = without_statistics(found, _is_file)
+    if not tables:
+        raise UsageError(f"{_ONLY_STATISTICS if found else 'No file matches'} {path!r}.")
+    return tables
+
+
+def _is_file(path: str) -> bool:
+    return Path(path).is_file()
 
 
 def _shards(folder: Path) -> list[str]:
@@ -42,4 +49,7 @@ def _shards(folder: Path) -> list[str]:
     found = [p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith((".", "_"))]
     if not found:
         raise UsageError(f"The folder {str(folder)!r} holds no file of a table, nor of statistics.")
-    return [str(p) for p in found]
+    tables = without_statistics([str(p) for p in found], _is_file)
+    if not tables:
+        raise UsageError(f"{_ONLY_STATISTICS} {str(folder)!r}. Look at them: kfx show {folder}")
+    return tables

@@ -16,6 +16,7 @@ from kfx.errors import KfxError, MissingExtraError, PermanentError, TransientErr
 from kfx.gcp import LOGIN, credentials
 from kfx.stats.sources import Source
 from kfx.stats.sources._formats import open_files
+from kfx.stats.sources._storage import without_statistics
 from kfx.unreachable import unreachable
 
 
@@ -41,7 +42,7 @@ def open_uri(uri: str) -> Source:
     with refusals(uri):
         found = _matches(files, uri)
     if not found:
-        raise UsageError(f"No object matches {uri!r}.")
+        raise UsageError(f"No object of a table matches {uri!r}.")
     return open_files(uri, pafs.PyFileSystem(pafs.FSSpecHandler(files)), found)
 
 
@@ -113,4 +114,5 @@ def _matches(files: Any, uri: str) -> list[str]:
     else:
         return [path] if files.exists(path) else []
     # Spark and others leave _SUCCESS, _metadata and .crc objects beside the data.
-    return sorted(name for name in found if not name.rsplit("/", 1)[-1].startswith((".", "_")) and name[-1] != "/")
+    named = sorted(name for name in found if not name.rsplit("/", 1)[-1].startswith((".", "_")) and name[-1] != "/")
+    return without_statistics(named, files.exists)
