@@ -1,7 +1,8 @@
 """The `kfx` program: finds its commands by their files and turns errors into exit codes.
 
-Exit codes: 0 done, 1 failed, 2 the input is wrong. A command's file is imported when the command is used (all of them
-for `kfx --help`), and imports what is heavy only when it runs, so help and completion are instant.
+Exit codes: 0 done, 1 failed, 2 the input is wrong, 143 ended by SIGTERM, with temporary files removed. A command's file
+is imported when the command is used (all of them for `kfx --help`), and imports what is heavy only when it runs, so
+help and completion are instant.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import atexit
 import gc
 import importlib
 import pkgutil
+import signal
 import sys
+from typing import Any
 
 import click
 
@@ -51,8 +54,16 @@ def kfx_(ctx: click.Context) -> None:
     settings.apply(ctx)
 
 
+def _end(number: int, _frame: Any) -> None:
+    """Ends the program as an error would, so that temporary folders go; commands may handle the signal themselves."""
+    signal.signal(number, signal.SIG_IGN)  # a second one must not end the cleaning up
+    sys.exit(128 + number)
+
+
 def main() -> None:
-    """Runs the program and exits: 0 done, 1 failed, 2 the input is wrong."""
+    """Runs the program and exits: 0 done, 1 failed, 2 the input is wrong, 143 ended by SIGTERM."""
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _end)
     # At its end Python looks for garbage among all that was imported, a tenth of a second for memory the system frees.
     atexit.register(gc.freeze)
     try:

@@ -156,7 +156,7 @@ def _made(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
-    except OSError:
+    except BaseException:  # an interrupt as well
         for path in missing:
             with contextlib.suppress(OSError):  # not made, or another program uses it already
                 path.rmdir()

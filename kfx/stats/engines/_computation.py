@@ -45,6 +45,7 @@ class Computation:
         self._check_columns()
         self._budget = Budget(options.memory_limit, table.held_bytes)
         self._finished = 0
+        self._stopped = False
         self._lock = threading.Lock()
 
     def _check_columns(self) -> None:
@@ -65,7 +66,12 @@ class Computation:
         # What takes longest starts first, so that no thread works on alone at the end.
         order = sorted(range(len(groups)), key=lambda at: not self._has_text(groups[at]))
         with ThreadPoolExecutor(workers) as pool:
-            computed = dict(zip(order, pool.map(self._group, [groups[at] for at in order]), strict=True))
+            try:
+                computed = dict(zip(order, pool.map(self._group, [groups[at] for at in order]), strict=True))
+            except BaseException:
+                # The pool waits for its threads: after an error or a signal they need not read to the end.
+                self._stopped = True
+                raise
         made = [computed[at] for at in range(len(groups))]
         whole, *slices = made[0]
         return [self._joined(name, [datasets[name] for datasets in made]) for name in [whole, *sorted(slices)]]
@@ -103,6 +109,8 @@ class Computation:
     def _read(self, group: Group, datasets: dict[str, _Dataset]) -> None:
         rows = 0
         for batch in self._table.batches(list(dict.fromkeys([*group.names, *self._selection.columns])), encoded=True):
+            if self._stopped:
+                raise InterruptedError("another thread failed, or the program is to end")
             batch = without_views(batch) if self._has_views else batch
             for part in self._selection.parts(batch, rows):
                 if part.name not in datasets:
