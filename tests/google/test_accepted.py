@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf import text_format
 from kfp import dsl
 
 from kfx.errors import PermanentError, UsageError
@@ -75,6 +76,16 @@ def test_schemas_and_statistics_are_read_from_a_bucket(bucket: Any, tmp_path: Pa
     assert statistics_of(f"gs://{bucket.name}/t") == made
     bucket.blob("table.csv").upload_from_string(GOOD)
     assert statistics_of(f"gs://{bucket.name}/table.csv").datasets[0].num_examples == 1200
+
+
+def test_text_statistics_in_a_bucket_are_statistics(bucket: Any, tmp_path: Path) -> None:
+    """They are read as such; where a table is wanted, the command that shows them has their address."""
+    made = artifact.load(Path(statistics(tmp_path, "good", GOOD).path))
+    address = f"gs://{bucket.name}/t/stats.pbtxt"
+    place.write(address, text_format.MessageToString(made).encode())
+    assert statistics_of(address) == made
+    with pytest.raises(UsageError, match=f"holds statistics already. kfx show {address} prints them"):
+        generate(f"gs://{bucket.name}/t/")
 
 
 def test_what_is_not_there_is_an_error_of_the_user(bucket: Any) -> None:

@@ -15,6 +15,7 @@ from kfx.stats import artifact, contents, tfrecord
 from kfx.stats.generate import generate
 from kfx.stats.schema.files import load_schema, load_statistics, save_schema, statistics_of
 from kfx.stats.schema.infer import infer_schema
+from tests.conftest import absent
 
 from .golden.cases import COLOURS, one, text
 
@@ -126,9 +127,10 @@ def test_a_folder_of_statistics_is_no_table(tmp_path: Path) -> None:
     """`kfx stats` says what shows it, and `kfx show` does, as `kfx stats --format` showed it."""
     (tmp_path / "table.csv").write_text("colour,size\nred,1\nblue,2\n")
     first = kfx(tmp_path, "stats", "table.csv", "-o", "out", "--format", "text")
-    again = kfx(tmp_path, "stats", "out", "--format", "text")
-    assert (again.returncode, again.stdout) == (2, "")
-    assert "no table: it holds statistics already. kfx show out/stats.pb" in again.stderr
+    for given in ("out", "out/stats.pb"):
+        again = kfx(tmp_path, "stats", given, "--format", "text")
+        assert (again.returncode, again.stdout) == (2, "")
+        assert f"kfx show {given}" in again.stderr
     shown = kfx(tmp_path, "show", "out")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "All rows: 2 rows, 2 features" in shown.stdout
@@ -136,6 +138,21 @@ def test_a_folder_of_statistics_is_no_table(tmp_path: Path) -> None:
     as_json = kfx(tmp_path, "show", "out/stats.tfrecord", "--format", "json")
     assert as_json.stdout == kfx(tmp_path, "stats", "table.csv", "--format", "json").stdout
     assert kfx(tmp_path, "show", "none").returncode == 2
+
+
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    """Telling statistics from tables reads a file before anything else does."""
+    address = "/proc/self/mem"  # a file of any user's, whose first byte nobody can read
+    if not Path(address).is_file():
+        absent(f"there is no {address}")
+    with pytest.raises(UsageError, match=f"{address} cannot be opened"):
+        statistics_of(address)
+
+
+def test_records_of_examples_are_neither_statistics_nor_a_schema() -> None:
+    """Other TFRecord files than those of statistics hold many records, or one of something else."""
+    assert contents.kind(tfrecord.record(b"one") + tfrecord.record(b"two")) is None
+    assert contents.kind(tfrecord.record(b"\x0a\x02\x08\x01")) is None
 
 
 def test_a_table_with_braces_is_still_a_table(tmp_path: Path) -> None:

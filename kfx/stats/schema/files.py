@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kfx.errors import UsageError
-from kfx.stats import artifact, contents, place
+from kfx.stats import artifact, contents, memory, place
 from kfx.stats.generate import generate
+from kfx.stats.options import StatsOptions
 from kfx.stats.report import render
 from kfx.stats.schema.findings import Finding, table
 
@@ -80,11 +81,12 @@ def load_statistics(address: str) -> statistics_pb2.DatasetFeatureStatisticsList
     return None
 
 
-def statistics_of(address: str) -> statistics_pb2.DatasetFeatureStatisticsList:
+def statistics_of(address: str, options: StatsOptions | None = None) -> statistics_pb2.DatasetFeatureStatisticsList:
     """Reads statistics, or computes those of a table.
 
     Args:
         address: A folder or file of statistics, or a table as `kfx stats` takes it.
+        options: How a table is read and described; TFDV's defaults, with 60 % of the memory, if not given.
 
     Raises:
         UsageError: There is neither.
@@ -94,14 +96,17 @@ def statistics_of(address: str) -> statistics_pb2.DatasetFeatureStatisticsList:
     found = load_statistics(address) if is_file or may_be_folder else None
     if found is None and is_file:
         raise UsageError(f"There are no statistics at {address!r}.")
-    return generate(address) if found is None else found
+    return generate(address, options or StatsOptions(memory_limit=memory.parse(""))) if found is None else found
 
 
 def _may_be_statistics(path: Path) -> bool:
     if not path.is_file():
         return False
-    with path.open("rb") as file:
-        return contents.suspected(file.read(contents.HEAD), path.name)
+    try:
+        with path.open("rb") as file:
+            return contents.suspected(file.read(contents.HEAD), path.name)
+    except OSError:
+        return False  # what reads it as a table says why it cannot be read
 
 
 def write(

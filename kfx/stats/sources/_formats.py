@@ -25,6 +25,7 @@ _FOREIGN = {
     b"\xfe\xff": "UTF-16 text (convert it: iconv -f UTF-16 -t UTF-8)",
 }
 _JSON = {".jsonl", ".ndjson", ".json"}
+_MOST_OF_A_PROTO = 256 << 20  # bytes; a TFRecord file of examples, which is no statistics, may be of any size
 _READ = "kfx reads CSV, TSV, JSON lines and Parquet, plain or compressed by gzip or zstd"
 
 
@@ -81,7 +82,7 @@ def _format_of(uri: str, file_system: Storage, path: str) -> tuple[str, str | No
 def _refuse_proto(uri: str, file_system: Storage, path: str) -> None:
     """Raises UsageError for a file of statistics or a schema, and says what takes it."""
     with file_system.open_input_file(path) as file:
-        kind = contents.kind(bytes(file.read()))
+        kind = contents.kind(bytes(file.read(_MOST_OF_A_PROTO)))
     name = shlex.quote(f"gs://{path}" if uri.startswith("gs://") else path)
     if kind == "statistics":
         raise UsageError(
