@@ -17,7 +17,7 @@ from kfx.errors import UsageError
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
 
-    from kfx.stats.options import OnBadRows, SampleBy
+    from kfx.stats.options import OnBadRows, SampleBy, StatsOptions
 
 
 @click.command()
@@ -134,7 +134,7 @@ def stats(
         folder = Path("stats")
     if folder is not None:
         place.check_folder(folder)
-    compared = _compared(others)
+    compared = _compared(others, options)
     with _Progress() as progress:
         computed = generate(source, options, engine_name=chosen_engine(engine, options.beam), progress=progress)
     apart = left_out(computed, str(folder or "")) if compared else []
@@ -167,12 +167,16 @@ def _bytes(limit: str) -> int | None:
     return byte_limit(limit)
 
 
-def _compared(others: tuple[str, ...]) -> dict[str, DatasetFeatureStatisticsList]:
-    """Reads the statistics to compare with (or computes a table's), each under its name or its folder's."""
+def _compared(others: tuple[str, ...], options: StatsOptions) -> dict[str, DatasetFeatureStatisticsList]:
+    """Reads the statistics to compare with, or computes those of a table read in the same way, by name."""
     if not others:
         return {}
+    from kfx.stats.options import StatsOptions
     from kfx.stats.schema.files import statistics_of
 
+    reading = StatsOptions(
+        memory_limit=options.memory_limit, delimiter=options.delimiter, on_bad_rows=options.on_bad_rows
+    )
     compared = {}
     for other in others:
         name, equals, path = other.partition("=")
@@ -180,7 +184,7 @@ def _compared(others: tuple[str, ...]) -> dict[str, DatasetFeatureStatisticsList
             name, path = Path(other).stem if Path(other).is_file() else Path(other).name, other
         if name in compared:
             raise UsageError(f"Two statistics to compare with are named {name!r}; write NAME=STATISTICS.")
-        compared[name] = statistics_of(path)
+        compared[name] = statistics_of(path, reading)
     return compared
 
 

@@ -437,6 +437,16 @@ def test_command_compares_with_a_table(table: Path, tmp_path: Path) -> None:
     assert str(nothing.exception) == "There is no file or folder 'nope'."
 
 
+def test_a_table_to_compare_with_is_read_as_the_table_is(tmp_path: Path) -> None:
+    """The delimiter and what is done with bad rows hold for both."""
+    for name in ("now", "then"):
+        (tmp_path / f"{name}.csv").write_text("a;b\n1;x\n2;y;z\n3;x\n")
+    given = [str(tmp_path / "now.csv"), "--delimiter", ";", "--compare", str(tmp_path / "then.csv"), "--format", "text"]
+    assert "is ragged" in str(CliRunner().invoke(command, given).exception)
+    done = CliRunner().invoke(command, [*given, "--on-bad-rows", "skip"])
+    assert (done.exit_code, "then: 2 rows" in done.stdout) == (0, True), done.output
+
+
 def test_command_prints_text_and_json(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With --format the statistics themselves are printed, and no folder is written unless asked for."""
     monkeypatch.chdir(tmp_path)
