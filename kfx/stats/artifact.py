@@ -108,7 +108,10 @@ def side_by_side(
 
     joined = statistics_pb2.DatasetFeatureStatisticsList()
     for name, statistics in named.items():
-        joined.datasets.add().CopyFrom(whole(statistics))
+        try:
+            joined.datasets.add().CopyFrom(whole(statistics))
+        except UsageError as error:
+            raise UsageError(f"{name!r} cannot be compared. {error}") from error
         joined.datasets[-1].name = name
     return joined
 

@@ -146,7 +146,7 @@ def test_slices_alone_are_not_taken_for_a_table() -> None:
     slices = type(made)(datasets=made.datasets[1:])
     with pytest.raises(UsageError, match="no data set of all rows"):
         metrics(slices)
-    with pytest.raises(UsageError, match="no data set of all rows"):
+    with pytest.raises(UsageError, match=r"'last' cannot be compared.*no data set of all rows, which is named 'All"):
         with_others(made, {"last": slices})
     for name in ("", "All Examples"):
         with pytest.raises(UsageError, match="is no name"):

@@ -111,6 +111,16 @@ def test_paper_shows_everything(browser: Browser, tmp_path: Path, datasets: int)
     assert browser.complaints == []
 
 
+@pytest.mark.parametrize(("columns", "open_on_paper"), [(200, 200), (201, 0)])
+def test_paper_opens_no_more_than_two_hundred(
+    browser: Browser, tmp_path: Path, columns: int, open_on_paper: int
+) -> None:
+    """A list of up to 200 features is printed open, as docs/statistics.md says; a longer one as it is."""
+    browser.open(page(tmp_path, {f"c{at}": [at] for at in range(columns)}))
+    browser.run("dispatchEvent(new Event('beforeprint'))")
+    assert browser.run("document.querySelectorAll('.detail').length") == open_on_paper
+
+
 def test_cards_are_not_cut_by_the_end_of_a_page(browser: Browser, tmp_path: Path) -> None:
     """On paper no feature is taller than a page, and none is broken across two."""
     browser.open(page(tmp_path, customers()), width=688, height=1000)

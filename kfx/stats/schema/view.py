@@ -226,7 +226,7 @@ def whole(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> statistics
         if dataset.name in ("", DEFAULT_SLICE):
             return dataset
     names = ", ".join(repr(dataset.name) for dataset in statistics.datasets) or "nothing"
-    raise UsageError(f"The statistics hold {names}, and no data set of all rows. Compute them without --slice.")
+    raise UsageError(f"The statistics hold {names}, and no data set of all rows, which is named {DEFAULT_SLICE!r}.")
 
 
 def serialized(path: Path) -> str:
