@@ -171,6 +171,7 @@ def _compared(others: tuple[str, ...], options: StatsOptions) -> dict[str, Datas
     """Reads the statistics to compare with, or computes those of a table read in the same way, by name."""
     if not others:
         return {}
+    from kfx.stats import artifact
     from kfx.stats.options import StatsOptions
     from kfx.stats.schema.files import statistics_of
 
@@ -185,6 +186,7 @@ def _compared(others: tuple[str, ...], options: StatsOptions) -> dict[str, Datas
         if name in compared:
             raise UsageError(f"Two statistics to compare with are named {name!r}; write NAME=STATISTICS.")
         compared[name] = statistics_of(path, reading)
+    artifact.check_others(compared)  # before the table is read
     return compared
 
 

@@ -85,12 +85,26 @@ def with_others(
     Raises:
         UsageError: Another one has no name, or one that means something else; or one has no data set of all rows.
     """
+    check_others(others)
+    return side_by_side({_THIS: statistics, **others})
+
+
+def check_others(others: Mapping[str, statistics_pb2.DatasetFeatureStatisticsList]) -> None:
+    """Refuses what cannot be compared with: also before there is anything to compare.
+
+    Args:
+        others: Name -> statistics.
+
+    Raises:
+        UsageError: One has no name, or one that means something else; or one has no data set of all rows.
+    """
     if _THIS in others:
         raise UsageError(f"{_THIS!r} names the statistics that others are compared with; give those another name.")
     for name in WHOLE:
         if name in others:
             raise UsageError(f"{name!r} is no name for statistics to compare with; give those another.")
-    return side_by_side({_THIS: statistics, **others})
+    for name, statistics in others.items():
+        _whole(name, statistics)
 
 
 def side_by_side(
@@ -108,12 +122,18 @@ def side_by_side(
 
     joined = statistics_pb2.DatasetFeatureStatisticsList()
     for name, statistics in named.items():
-        try:
-            joined.datasets.add().CopyFrom(whole(statistics))
-        except UsageError as error:
-            raise UsageError(f"{name!r} cannot be compared. {error}") from error
+        joined.datasets.add().CopyFrom(_whole(name, statistics))
         joined.datasets[-1].name = name
     return joined
+
+
+def _whole(
+    name: str, statistics: statistics_pb2.DatasetFeatureStatisticsList
+) -> statistics_pb2.DatasetFeatureStatistics:
+    try:
+        return whole(statistics)
+    except UsageError as error:
+        raise UsageError(f"{name!r} cannot be compared. {error}") from error
 
 
 def metrics(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str, int | float]:

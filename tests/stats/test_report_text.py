@@ -205,5 +205,13 @@ def test_statistics_to_compare_with_need_different_names(tmp_path: Path) -> None
     assert CliRunner().invoke(command, [str(path), "-o", str(tmp_path / "old")]).exit_code == 0
     twice = CliRunner().invoke(command, [str(path), *["--compare", f"x={tmp_path / 'old'}"] * 2])
     assert "named 'x'" in str(twice.exception)
-    this = CliRunner().invoke(command, [str(path), "--format", "text", "--compare", f"this={tmp_path / 'old'}"])
+    this = CliRunner().invoke(command, ["none.csv", "--format", "text", "--compare", f"this={tmp_path / 'old'}"])
     assert "'this' names" in str(this.exception)
+
+
+def test_slices_alone_are_refused_before_the_table_is_read(tmp_path: Path) -> None:
+    """Statistics to compare with that have no data set of all rows are named, though the table is not there either."""
+    made = statistics({"plan": ["a", "b"]}, StatsOptions(slice_features=(Slice.parse("plan"),)))
+    (tmp_path / "cut.pb").write_bytes(type(made)(datasets=made.datasets[1:]).SerializeToString())
+    refused = CliRunner().invoke(command, ["none.csv", "--format", "text", "--compare", str(tmp_path / "cut.pb")])
+    assert "'cut' cannot be compared. The statistics hold 'plan_a', 'plan_b'" in str(refused.exception)
