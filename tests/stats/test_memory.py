@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import decimal
 import gzip
+import os
+import subprocess
+import sys
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -225,6 +230,53 @@ def test_text_larger_than_memory_goes_through_a_file(tmp_path: Path, monkeypatch
         assert table.num_rows == 300_001
     assert not path.exists()
     assert generate(str(tmp_path / "t.csv.gz"), tight) == expected
+
+
+@pytest.mark.parametrize("empty", ["{}", '{"f": {}}', "[{}]"])
+def test_structs_without_a_field_are_refused_where_they_would_go_through_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty: str
+) -> None:
+    """Parquet has no such type; the message names the column, and both ways out work."""
+    (tmp_path / "t.jsonl").write_text(f'{{"x": 1, "e": {empty}}}\n' * 1000)
+    generate(str(tmp_path / "t.jsonl"))
+    monkeypatch.setattr(_columnar, "_SHARE_IN_MEMORY", 0)
+    tight = StatsOptions(memory_limit=256 << 20)
+    with pytest.raises(UsageError, match=r"its column 'e' \(.*Raise the memory limit .*--feature"):
+        generate(str(tmp_path / "t.jsonl"), tight)
+    generate(str(tmp_path / "t.jsonl"), replace(tight, feature_allowlist=("x",)))
+
+
+@pytest.mark.parametrize("suffix", ["csv.gz", "parquet"])
+def test_a_full_disk_is_told_and_nothing_left_on_it(tmp_path: Path, suffix: str) -> None:
+    """A whole table is spilled, or a column's values; a limit on the size of files stands for the disk's end."""
+    words = pa.table({"a": [f"{at}-{at * 7919}-{'x' * 20}" for at in range(1_200_000)], "b": [1] * 1_200_000})
+    if suffix == "parquet":
+        pq.write_table(words, tmp_path / f"t.{suffix}")
+    else:
+        pa.csv.write_csv(words, pa.CompressedOutputStream(tmp_path / f"t.{suffix}", "gzip"))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    code = (
+        "import resource, sys\n"
+        "from kfx.cli.main import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "stats", f"t.{suffix}", "-o", "out", "--memory-limit", "256MiB"],
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(
+        f"Error: The temporary folder {str(temporary)!r} does not take what does not fit into memory"
+    )
+    assert "File too large. Set TMPDIR to a folder with more room" in line
+    assert not list(temporary.iterdir())
 
 
 def test_budget_lets_large_columns_wait_and_shares_the_rest() -> None:

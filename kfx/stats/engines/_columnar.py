@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from kfx.errors import UsageError
 from kfx.stats.engines._budget import OVERHEAD
+from kfx.stats.engines._spill import spilling, temporary_folder
 from kfx.stats.sources import Unsettled, WidenedError
 from kfx.stats.sources._columns import check_columns, pick
 from kfx.stats.sources._memory import MemoryTable
@@ -17,6 +17,8 @@ from kfx.stats.sources._parquet import ParquetFiles
 from kfx.stats.sources._storage import LocalFiles
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
     from kfx.stats.engines import Progress
@@ -64,7 +66,7 @@ def columnar(source: Source, options: StatsOptions, progress: Progress) -> Itera
         return
     if not isinstance(source, Unsettled):
         check_columns(source.uri, source.schema().names, needed(options))
-    folder = Path(tempfile.mkdtemp(prefix="kfx-stats-"))
+    folder = temporary_folder()
     try:
         yield _read(source, options, folder, progress)
     finally:
@@ -102,10 +104,33 @@ def _read(source: Source, options: StatsOptions, folder: Path, progress: Progres
             for batch in reading:
                 columns.add(batch)
                 progress("rows", columns.rows, 0)
+            return columns.table(source.schema())
         except WidenedError:
             columns.discard()
-            continue
-        return columns.table(source.schema())
+        except BaseException:
+            columns.discard()
+            raise
+
+
+def _unstorable(uri: str, schema: pa.Schema) -> UsageError:
+    """Returns the error for columns that a Parquet file cannot hold, such as one of structs without a field."""
+    refused = ", ".join(f"{column.name!r} ({column.type})" for column in schema if not _is_storable(column))
+    return UsageError(
+        f"{uri} is larger than its share of the memory, and no temporary Parquet file can hold its column {refused}. "
+        "Raise the memory limit (--memory-limit), or leave the column out: name the columns wanted in "
+        "feature_allowlist (--feature)."
+    )
+
+
+def _is_storable(column: pa.Field) -> bool:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        pq.ParquetWriter(pa.BufferOutputStream(), pa.schema([column])).close()
+    except pa.ArrowNotImplementedError:
+        return False
+    return True
 
 
 class _Columns:
@@ -136,20 +161,33 @@ class _Columns:
 
     def _to_file(self) -> None:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         table = pa.Table.from_batches(self._batches)
-        if self._writer is None:
-            strings = [f.name for f in table.schema if pa.types.is_string(f.type)]
-            self._writer = pq.ParquetWriter(
-                self._path, table.schema, compression="lz4", use_dictionary=strings, write_statistics=False
-            )
-        self._writer.write_table(table, row_group_size=_ROW_GROUP)
+        with spilling():
+            if self._writer is None:
+                self._writer = self._new_writer(table.schema)
+            self._writer.write_table(table, row_group_size=_ROW_GROUP)
         self._batches, self._bytes, self._waiting_rows = [], 0, 0
 
+    def _new_writer(self, schema: pa.Schema) -> Any:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        strings = [f.name for f in schema if pa.types.is_string(f.type)]
+        try:
+            return pq.ParquetWriter(
+                self._path, schema, compression="lz4", use_dictionary=strings, write_statistics=False
+            )
+        except pa.ArrowNotImplementedError as error:
+            raise _unstorable(self._uri, schema) from error
+
     def discard(self) -> None:
+        import pyarrow as pa
+
         if self._writer is not None:
-            self._writer.close()
+            # What is thrown away need not be complete.
+            with suppress(OSError, pa.ArrowException):
+                self._writer.close()
             self._path.unlink()
 
     def table(self, schema: pa.Schema) -> ColumnarTable:
@@ -161,5 +199,6 @@ class _Columns:
             return MemoryTable(self._uri, pa.Table.from_batches(self._batches, schema=wanted))
         if self._batches:
             self._to_file()
-        self._writer.close()
+        with spilling():
+            self._writer.close()
         return ParquetFiles(self._uri, LocalFiles(), (str(self._path),))

@@ -92,12 +92,16 @@ class Computation:
 
         with self._budget.taking(group.total):
             datasets = {self._selection.whole: _Dataset(self._schema, group, self._options)}
-            self._read(group, datasets)
-            again = [dataset.needs_second_reading() for dataset in datasets.values()]
-            if any(again):
+            try:
                 self._read(group, datasets)
-            for dataset in datasets.values():
-                dataset.finish()
+                again = [dataset.needs_second_reading() for dataset in datasets.values()]
+                if any(again):
+                    self._read(group, datasets)
+                for dataset in datasets.values():
+                    dataset.finish()
+            finally:
+                for dataset in datasets.values():
+                    dataset.close()
             if self._table.num_rows > _MANY_ROWS:
                 # Arrow's allocator keeps what it frees; with large columns that adds up.
                 pa.default_memory_pool().release_unused()
@@ -166,6 +170,11 @@ class _Dataset:
 
     def finish(self) -> None:
         self.features = [feature for column in self._columns.values() for feature in column.features()]
+        self.close()
+
+    def close(self) -> None:
+        for column in self._columns.values():
+            column.close()
         self._columns.clear()
         self._reading.clear()
 

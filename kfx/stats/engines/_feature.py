@@ -107,6 +107,13 @@ class FeatureColumn:
         self._again = own or any(fields)
         return self._again
 
+    def close(self) -> None:
+        """Removes what is on disk, where nobody will ask for the figures."""
+        if isinstance(self._values, StringValues):
+            self._values.close()
+        for field in self._fields:
+            field.close()
+
     def features(self) -> list[Feature]:
         """Returns the column's figures, then those of the fields inside it."""
         valency = tuple(level.finish() for level in self._levels)

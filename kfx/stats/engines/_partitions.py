@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kfx.stats.engines._buffers import to_arrow
+from kfx.stats.engines._spill import spilling, temporary_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,11 +23,15 @@ class Partitions:
     """Files in a temporary folder (`TMPDIR` says where), each with its share of the values."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="kfx-stats-"))
+        self._folder = temporary_folder()
         self._writers: dict[int, tuple[Any, Any]] = {}
 
     def add(self, counted: pa.Table) -> None:
-        """Deals out a table with a column `value` of large_binary."""
+        """Deals out a table with a column `value` of large_binary.
+
+        Raises:
+            PermanentError: The disk is full, or refuses otherwise.
+        """
         import numpy as np
 
         for start in range(0, counted.num_rows, _SLICE):
@@ -39,15 +42,17 @@ class Partitions:
             sorted_piece = piece.take(to_arrow(order))
             for file, (first, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
                 if end > first:
-                    self._writer(file, counted.schema).write_table(sorted_piece.slice(first, end - first))
+                    with spilling():
+                        self._writer(file, counted.schema).write_table(sorted_piece.slice(first, end - first))
 
     def read(self) -> Iterator[list[pa.Table]]:
         """Yields the tables of one file after the other, and removes the file."""
         import pyarrow as pa
 
-        for _, (stream, writer) in sorted(self._writers.items()):
-            writer.close()
-            stream.close()
+        with spilling():
+            for stream, writer in self._writers.values():
+                writer.close()
+                stream.close()
         for file in sorted(self._writers):
             path = self._folder / str(file)
             with pa.OSFile(str(path)) as stream, pa.ipc.open_stream(stream) as reader:

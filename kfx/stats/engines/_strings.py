@@ -68,10 +68,14 @@ class StringValues:
             for counted in self._disjoint():
                 words = joined(words, describe(counted, self._options), kept(self._options))
         finally:
-            if self._partitions is not None:
-                self._partitions.close()
-            self._counted.clear()
+            self.close()
         return words
+
+    def close(self) -> None:
+        """Lets go what was counted, files too."""
+        if self._partitions is not None:
+            self._partitions.close()
+        self._counted.clear()
 
     def _disjoint(self) -> Iterator[pa.Table]:
         """Yields tables of distinct values with their counts; no value is in two of them."""
