@@ -139,6 +139,17 @@ def test_the_whole_table_is_found_wherever_it_stands(browser: Browser, tmp_path:
     assert first == ["All Examples", "plan_p3", "plan_p2", "plan_p1", "plan_p0"]
 
 
+def test_changes_of_weighted_statistics_are_told_by_weight() -> None:
+    """Where both tables have weights, what moved and how far is by weight; the page's figures count rows as before."""
+    options = StatsOptions(weight_feature="w")
+    even, odd = (statistics({"c": ["a", "b"] * 500, "w": [1.0, heavy] * 500}, options) for heavy in (1.0, 9.0))
+    shown = page_model(side_by_side({"this": odd, "last": even}), "")["features"][0]
+    assert shown["difference"] == pytest.approx(0.4)
+    assert [text for _, text, _ in shown["findings"]] == ["has the value 'b' in 90 % of its weight, but 50 % in last"]
+    assert [model["top"] for model in shown["of"]] == [[["b", 500], ["a", 500]]] * 2
+    assert all("plain" not in model and model["weighted"] for model in shown["of"])
+
+
 def test_slices_alone_are_not_taken_for_a_table() -> None:
     """A list without a data set of all rows has no metrics and cannot be compared; nor can one without a name."""
     table = {"plan": [f"p{i % 4}" for i in range(400)]}

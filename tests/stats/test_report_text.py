@@ -178,7 +178,7 @@ def test_a_weighted_shift_is_told_by_weight() -> None:
     assert lines["c"].split()[1:3] == ["40", "%"]
     assert "b 90 %, a 10 %" in lines["c"]
     assert lines["gap"].split()[1:3] == ["40", "%"]
-    assert "c has the value 'b' in 90 % of its values, but 50 % in last" in printed
+    assert "c has the value 'b' in 90 % of its weight, but 50 % in last" in printed
     assert "gap is missing in 90 % of the weight, but 50 % in last" in printed, printed
     light = side_by_side({"this": statistics(odd, options), "last": statistics(table)})
     assert "By weight" not in text.comparison(light)

@@ -80,11 +80,12 @@ def _moved(this: Model, other: Model, name: str) -> Iterator[Finding]:
     gap = _gap(this, other)
     if gap is None or gap.size <= max(NOTABLE, _chance(_counted(this), _counted(other))):
         return
+    what = "weight" if "plain" in this else "values"
     if gap.where:
         here, there = (_about(bounds) for bounds in gap.shares)
-        yield Finding("moved", 2, f"has the value {quoted(gap.where)} in {here} of its values, but {there} in {name}")
+        yield Finding("moved", 2, f"has the value {quoted(gap.where)} in {here} of its {what}, but {there} in {name}")
     else:
-        yield Finding("moved", 2, f"is distributed differently from {name}, by at least {percent(gap.size)} of values")
+        yield Finding("moved", 2, f"is distributed differently from {name}, by at least {percent(gap.size)} of {what}")
 
 
 def _gap(this: Model, other: Model) -> Gap | None:

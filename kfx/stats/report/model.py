@@ -19,6 +19,7 @@ from kfx.stats.report.anomalies import (
 )
 from kfx.stats.report.changes import changes, difference
 from kfx.stats.report.findings import Finding, findings
+from kfx.stats.schema.view import has_weights
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
@@ -49,18 +50,24 @@ def page_model(
         title: The page's heading.
         anomalies: What validation found in the first data set; None if nobody looked.
         lines: Its reasons in words, in place of the anomalies' own.
-        by_weight: As `feature_model`.
+        by_weight: Show the figures by weight. What changed is always told by weight, where every data set has them.
     """
     import kfx
 
+    weighed = by_weight or all(map(has_weights, statistics.datasets))
     joined: dict[tuple[str, ...], list[dict[str, Json] | None]] = {}
     for at, dataset in enumerate(statistics.datasets):
         for feature in dataset.features:
             of = joined.setdefault(feature_path(feature), [None] * len(statistics.datasets))
-            of[at] = feature_model(feature, dataset.num_examples, by_weight=by_weight)
+            of[at] = feature_model(feature, dataset.num_examples, by_weight=weighed)
     names = [dataset.name or f"data set {at + 1}" for at, dataset in enumerate(statistics.datasets)]
     sliced = has_slices(statistics)
     entries = {path: _entry(path, of, names, sliced) for path, of in joined.items()}
+    for entry in entries.values() if not by_weight else ():
+        entry["of"] = [figures and figures.get("plain", figures) for figures in entry["of"]]
+    for figures in (figures for entry in entries.values() for figures in entry["of"] if figures):
+        for kind in figures.keys() & {"standard", "quantiles"}:
+            figures[kind] = [list(map(_number, bucket)) for bucket in figures[kind]]
     model = {
         "title": title,
         "version": kfx.__version__,
@@ -81,9 +88,6 @@ def _entry(path: tuple[str, ...], of: list[dict[str, Json] | None], names: list[
         entry["difference"] = max(difference(of[0], other) for other in of[1:])
     worst_first = sorted(_told(of, names, sliced), key=lambda pair: -pair[0].weight)
     entry["findings"] = [[finding.weight, finding.text, at] for finding, at in worst_first]
-    for figures in filter(None, of):
-        for kind in figures.keys() & {"standard", "quantiles"}:
-            figures[kind] = [list(map(_number, bucket)) for bucket in figures[kind]]
     return entry
 
 
