@@ -65,11 +65,12 @@ def load(path: Path) -> statistics_pb2.DatasetFeatureStatisticsList:
 
     Raises:
         UsageError: There are no statistics, or they are damaged.
+        PermanentError: They cannot be read.
     """
     found = [path / name for name in (BINARY, TFRECORD) if (path / name).is_file()] if path.is_dir() else [path]
     if not found or not found[0].is_file():
         raise UsageError(f"There are no statistics at {str(path)!r}.")
-    return contents.parse_statistics(found[0].read_bytes(), str(found[0]))
+    return contents.parse_statistics(place.read(str(found[0])) or b"", str(found[0]))
 
 
 def with_others(

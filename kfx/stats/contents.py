@@ -138,6 +138,8 @@ def parse_schema(content: bytes, name: str) -> schema_pb2.Schema:
     from google.protobuf.message import DecodeError
     from tensorflow_metadata.proto.v0 import schema_pb2
 
+    if not content:
+        raise UsageError(f"{name!r} is empty, which no schema is: an interrupted upload leaves such a file.")
     try:
         if kind(content) == "statistics":
             raise UsageError(

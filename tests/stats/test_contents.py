@@ -96,6 +96,9 @@ def test_a_schema_that_is_none_says_why(dry_bean: Path, tmp_path: Path) -> None:
         load_schema(str(tmp_path / "half.parquet"))
     with pytest.raises(UsageError, match=r"is no schema: 1:\d+ : .*Area"):
         load_schema(str(dry_bean))
+    (tmp_path / "empty.pbtxt").touch()
+    with pytest.raises(UsageError, match=r"empty\.pbtxt' is empty, which no schema is"):
+        load_schema(str(tmp_path / "empty.pbtxt"))
 
 
 @pytest.mark.parametrize("name", ["empty.pb", "empty.tfrecord", "empty.pbtxt"])
