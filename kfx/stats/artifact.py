@@ -11,7 +11,7 @@ from kfx.errors import UsageError
 from kfx.stats import bad_rows, contents, place, tfrecord
 from kfx.stats.datasets import WHOLE
 from kfx.stats.report import render
-from kfx.stats.report.model import feature_model
+from kfx.stats.report.feature import feature_model
 from kfx.stats.schema.view import whole
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from kfx.stats.artifact import metrics, side_by_side, with_others
 from kfx.stats.options import Slice, StatsOptions
 from kfx.stats.report import text
 from kfx.stats.report.changes import changes, difference
-from kfx.stats.report.model import feature_model, page_model
+from kfx.stats.report.feature import feature_model
+from kfx.stats.report.model import page_model
 
 from .browser import Browser
 from .pages import OPEN_ALL, VISIBLE, statistics, write_page

@@ -14,8 +14,8 @@ import pytest
 
 from kfx.errors import UsageError
 from kfx.stats.generate import generate
+from kfx.stats.report.feature import feature_model
 from kfx.stats.report.findings import findings
-from kfx.stats.report.model import feature_model
 
 from .tables import FEW, buckets, describe, one, parquet, type_name
 

@@ -38,7 +38,7 @@ def findings(model: dict[str, Any]) -> Iterator[Finding]:
     """Yields everything worth a look in one data set.
 
     Args:
-        model: A feature as `kfx.stats.report.model.feature_model` gives it; of one by weight, rows are counted.
+        model: A feature as `kfx.stats.report.feature.feature_model` gives it; of one by weight, rows are counted.
     """
     model = model.get("plain", model)
     expected = model["present"] + model["missing"]

@@ -12,8 +12,9 @@ from rich.cells import cell_len, set_cell_size
 from kfx.stats import bad_rows
 from kfx.stats.datasets import has_slices, whole_first
 from kfx.stats.report.anomalies import anomalies_of_dataset, anomalies_of_features
+from kfx.stats.report.feature import feature_model, feature_path
 from kfx.stats.report.findings import findings, percent
-from kfx.stats.report.model import feature_model, feature_path, page_model
+from kfx.stats.report.model import page_model
 from kfx.stats.schema.view import has_weights
 from kfx.stats.wording import counted, printable
 
