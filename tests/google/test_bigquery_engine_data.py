@@ -190,6 +190,27 @@ def test_slices_of_every_type(bigquery: Any) -> None:
         assert_same(described(uri, options), arrow(table, options))
 
 
+def test_a_slice_can_be_named_among_many_values_of_every_type(bigquery: Any) -> None:
+    """BigQuery picks the value: all of them would be too many slices. A text that is no value names no slice."""
+    day, many = dt.datetime(2026, 1, 2, 3, 4, 5), range(1200)
+    moments = [day + dt.timedelta(milliseconds=at) for at in many]
+    table = pa.table({
+        "x": [float(at) for at in many],
+        "exact": pa.array([decimal.Decimal(at) / 8 for at in many], pa.decimal128(38, 9)),
+        "real": [at * 1e17 + at / 10 for at in many], "moment": pa.array(moments, pa.timestamp("us", "UTC")),
+        "local": pa.array(moments, pa.timestamp("us")), "hour": [moment.time() for moment in moments],
+        "octets": pa.array([b"v%d" % at for at in many], pa.binary()),
+    })  # fmt: skip
+    uri = load(bigquery, "many_slices", table)
+    for name in table.schema.names[1:]:
+        for at in (0, 18, 1000):
+            by = (Slice.parse(f"{name}={table[name][at].as_py()}|no value".replace("b'", "").replace("'", "")),)
+            options = StatsOptions(slice_features=by, feature_allowlist=("x",))
+            found = described(uri, options)
+            assert len(found.datasets) == 2
+            assert_same(found, arrow(table, options))
+
+
 def test_slices_named_by_sql(bigquery: Any) -> None:
     """TFDV's slicing SQL, over flat columns and lists: a row is in every slice the SQL names for it, once."""
     table = pa.table({

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Context, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kfx.stats.engines._bigquery_features import column_value, quoted
 from kfx.stats.engines._bigquery_slice_sql import SliceSql, slice_name
@@ -37,28 +39,69 @@ def _scaled(text: str, digits: int) -> str:
     return str(Decimal(text).quantize(Decimal(1).scaleb(-digits), context=Context(prec=77)))
 
 
-# BigQuery type -> the value as SQL text, and that text as Python shows the value.
-_TEXT: dict[str, tuple[str, Callable[[str], str]]] = {
-    "STRING": ("{}", str),
-    "BYTES": ("TO_HEX({})", lambda text: bytes.fromhex(text).decode(errors="replace")),
-    "BOOL": ("IF({}, 'True', 'False')", str),
-    "FLOAT64": ("CAST({} AS STRING)", lambda text: str(float(text))),
-    "NUMERIC": ("CAST({} AS STRING)", lambda text: _scaled(text, 9)),
-    "BIGNUMERIC": ("CAST({} AS STRING)", lambda text: _scaled(text, 38)),
-    "TIMESTAMP": ("CAST(UNIX_MICROS({}) AS STRING)", lambda text: str(_UTC_EPOCH + _microseconds(text))),
-    "DATETIME": (
+def _reals(text: str) -> list[str]:
+    # BigQuery writes 15 digits, or 17 where 15 do not give the number back.
+    number = float(text)
+    return [f"{number:.{digits}g}" for digits in (15, 16, 17)] if math.isfinite(number) else ["NaN", "inf", "-inf"]
+
+
+def _decimals(text: str) -> list[str]:
+    # BigQuery leaves out the zeros at the end; its emulators keep them.
+    number = Decimal(text)
+    return [f"{number.normalize(Context(prec=77)):f}", f"{number:f}"]
+
+
+def _moments(text: str) -> list[str]:
+    return _since(dt.datetime.fromisoformat(text).replace(tzinfo=None))
+
+
+def _times(text: str) -> list[str]:
+    return _since(dt.datetime.combine(_EPOCH, dt.time.fromisoformat(text)))
+
+
+def _since(moment: dt.datetime) -> list[str]:
+    return [str((moment - _EPOCH) // dt.timedelta(microseconds=1))]
+
+
+class _Text(NamedTuple):
+    """How the values of a type are written."""
+
+    sql: str
+    """SQL of the text of a value."""
+
+    shown: Callable[[str], str]
+    """That text -> the value as Python shows it."""
+
+    written: Callable[[str], list[str]]
+    """The value as Python shows it -> every SQL text that may stand for it; ValueError where it is no value."""
+
+
+# BigQuery type -> its texts.
+_TEXT = {
+    "STRING": _Text("{}", str, lambda text: [text]),
+    "BYTES": _Text(
+        "TO_HEX({})", lambda text: bytes.fromhex(text).decode(errors="replace"), lambda text: [text.encode().hex()]
+    ),
+    "BOOL": _Text("IF({}, 'True', 'False')", str, lambda text: [text]),
+    "FLOAT64": _Text("CAST({} AS STRING)", lambda text: str(float(text)), _reals),
+    "NUMERIC": _Text("CAST({} AS STRING)", lambda text: _scaled(text, 9), _decimals),
+    "BIGNUMERIC": _Text("CAST({} AS STRING)", lambda text: _scaled(text, 38), _decimals),
+    "TIMESTAMP": _Text("CAST(UNIX_MICROS({}) AS STRING)", lambda text: str(_UTC_EPOCH + _microseconds(text)), _moments),
+    "DATETIME": _Text(
         "CAST(DATETIME_DIFF({}, DATETIME '1970-01-01 00:00:00', MICROSECOND) AS STRING)",
         lambda text: str(_EPOCH + _microseconds(text)),
+        _moments,
     ),
-    "TIME": (
+    "TIME": _Text(
         "CAST(TIME_DIFF({}, TIME '00:00:00', MICROSECOND) AS STRING)",
         lambda text: str((_EPOCH + _microseconds(text)).time()),
+        _times,
     ),
-    "GEOGRAPHY": ("ST_ASTEXT({})", str),
-    "JSON": ("TO_JSON_STRING({})", str),
+    "GEOGRAPHY": _Text("ST_ASTEXT({})", str, lambda text: [text]),
+    "JSON": _Text("TO_JSON_STRING({})", str, lambda text: [text]),
 }
 _SAME = {"BOOLEAN": "BOOL", "FLOAT": "FLOAT64"}
-_PLAIN = ("CAST({} AS STRING)", str)  # INT64 and DATE
+_PLAIN = _Text("CAST({} AS STRING)", str, lambda text: [text])  # INT64 and DATE
 
 
 def _microseconds(text: str) -> dt.timedelta:
@@ -134,10 +177,10 @@ class Slices:
         from google.cloud.bigquery import ArrayQueryParameter
 
         return [
-            ArrayQueryParameter(_parameter(number, place), "STRING", sorted(values))
+            ArrayQueryParameter(_parameter(number, place), "STRING", self._written(column, values))
             for number, by in enumerate(self.by)
             for place, (column, values) in enumerate(zip(by.columns, by.values, strict=True))
-            if values is not None and self._can_choose(column)
+            if values is not None and self._can_choose(column, values)
         ]
 
     def name(self, key: str) -> str | None:
@@ -148,7 +191,7 @@ class Slices:
         if number.startswith(_SQL):
             return slice_name(values)
         by = self.by[int(number)]
-        texts = [self._text(column)[1](value) for column, value in zip(by.columns, json.loads(values), strict=True)]
+        texts = [self._text(column).shown(value) for column, value in zip(by.columns, json.loads(values), strict=True)]
         if any(wanted is not None and text not in wanted for text, wanted in zip(texts, by.values, strict=True)):
             return None
         # TFDV's names: column_value, crossed ones joined.
@@ -157,21 +200,29 @@ class Slices:
     def _key(self, number: int) -> str:
         by = self.by[number]
         values = [column_value(column) for column in by.columns]
-        texts = [self._text(column)[0].format(value) for column, value in zip(by.columns, values, strict=True)]
+        texts = [self._text(column).sql.format(value) for column, value in zip(by.columns, values, strict=True)]
         none = [f"{value} IS NULL" for value in values]
         none += [
             f"{text} NOT IN UNNEST(@{_parameter(number, place)})"
             for place, (column, text) in enumerate(zip(by.columns, texts, strict=True))
-            if by.values[place] is not None and self._can_choose(column)
+            if (wanted := by.values[place]) is not None and self._can_choose(column, wanted)
         ]
         return f"IF({' OR '.join(none)}, NULL, CONCAT('{number}:', TO_JSON_STRING([{', '.join(texts)}])))"
 
-    def _text(self, column: str) -> tuple[str, Callable[[str], str]]:
+    def _text(self, column: str) -> _Text:
         return _TEXT.get(self.kinds[column], _PLAIN)
 
-    def _can_choose(self, column: str) -> bool:
-        """Whether BigQuery can pick the wanted values: the SQL text is the one Python shows."""
-        return self._text(column)[1] is str
+    def _can_choose(self, column: str, wanted: frozenset[str]) -> bool:
+        """Whether BigQuery can pick the wanted values; not where a text stands for many, as of bytes that are none."""
+        return self.kinds[column] != "BYTES" or not any("\ufffd" in text for text in wanted)
+
+    def _written(self, column: str, wanted: frozenset[str]) -> list[str]:
+        """Returns the SQL texts of the wanted values, or of more: `name` has the last word."""
+        texts = set(wanted)
+        for text in wanted:
+            with suppress(ValueError, ArithmeticError):  # no value of this type, so that no row has it
+                texts.update(self._text(column).written(text))
+        return sorted(texts)
 
 
 def _parameter(number: int, place: int) -> str:
