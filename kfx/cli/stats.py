@@ -164,7 +164,7 @@ def _bytes(limit: str) -> int | None:
         return None
     from kfx.stats.sources.bq_query import byte_limit
 
-    return byte_limit(limit)
+    return byte_limit(limit, "--maximum-bytes-billed")
 
 
 def _compared(others: tuple[str, ...], options: StatsOptions) -> dict[str, DatasetFeatureStatisticsList]:

@@ -106,7 +106,9 @@ def describe(
         num_quantiles_histogram_buckets=quantile_buckets,
         beam=runs,
         sample_by=cast("SampleBy", sample_by),
-        maximum_bytes_billed=byte_limit(maximum_bytes_billed) if maximum_bytes_billed else None,
+        maximum_bytes_billed=(
+            byte_limit(maximum_bytes_billed, "maximum_bytes_billed") if maximum_bytes_billed else None
+        ),
     )
     for output in (Path(statistics.path), Path(report.path).parent):
         place.check_folder(output)

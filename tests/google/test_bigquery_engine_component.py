@@ -44,7 +44,7 @@ def test_kfx_stats_gives_the_same_artifact(bigquery: Any, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--maximum-bytes-billed", "lots"], "max_bytes is 'lots'"),
+        (["--maximum-bytes-billed", "lots"], "--maximum-bytes-billed is 'lots'"),
         (["--feature", "z"], "no column 'z'"),
         (["--slice", "l"], "cannot be sliced by 'l'"),
         (["--engine", "arrow", "--maximum-bytes-billed", "1TiB"], "for the engine bigquery"),

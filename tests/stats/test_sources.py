@@ -22,6 +22,7 @@ from kfx.stats import artifact
 from kfx.stats.generate import generate
 from kfx.stats.sources import TextReading, open_source, schemes
 from kfx.stats.sources._blocks import BLOCK, blocks
+from kfx.stats.sources.bq_query import byte_limit
 from tests.conftest import require_module
 from tests.loopback import serving
 
@@ -372,6 +373,23 @@ def test_damage_inside_a_parquet_file_is_placed(tmp_path: Path) -> None:
     assert sum(batch.num_rows for batch in source.batches(["a"])) == 3_000_000
     with pytest.raises(UsageError, match=r"t\.parquet is damaged .*, in column 'b', after row 2,097,152: "):
         list(source.batches(["b"]))
+
+
+def test_a_limit_of_bytes_that_is_no_size_is_named_as_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable, the flag or the setting of a query."""
+    with pytest.raises(UsageError, match=r"^max_bytes is 'abc'; write a size"):
+        byte_limit("abc")
+    with pytest.raises(UsageError, match=r"^--maximum-bytes-billed is 'abc'"):
+        byte_limit("abc", "--maximum-bytes-billed")
+    monkeypatch.setenv("KFX_BIGQUERY_MAX_BYTES", "abc")
+    with pytest.raises(UsageError, match=r"^KFX_BIGQUERY_MAX_BYTES is 'abc'"):
+        byte_limit("", "--maximum-bytes-billed")
+
+
+def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
+    """In a file of one column neither, as TFDV has it; two quotes are a row without a value."""
+    (tmp_path / "t.csv").write_text('a\n1\n\n""\n\n2\n')
+    assert rows(tmp_path / "t.csv") == [{"a": 1}, {"a": None}, {"a": 2}]
 
 
 def test_scikit_learn_data_sets() -> None:

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BLOCK = 4 << 20  # bytes; larger blocks leave the processor's cache, smaller ones cost more calls
+LONGEST = 32 << 20
+"""Bytes a quoted value may take; after them an unclosed quote is taken for a stray one."""
 
 _CACHED = 256 << 10  # bytes that stay in the processor's cache while they are compared
 _SLACK = 256 << 10  # room for the row that the block before cut off
-_LONGEST = 32 << 20  # bytes after which an unclosed quote is taken for a stray one
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -113,7 +114,7 @@ def _row_end(block: bytearray, filled: int, *, quotes: bool) -> tuple[int, bool]
     if len(outside):
         return int(outside[-1]) + 1, False
     # The quote is a stray one in an unquoted value, or the value is long.
-    return (last, True) if filled >= _LONGEST else (0, False)
+    return (last, True) if filled >= LONGEST else (0, False)
 
 
 def in_parallel(work: Callable[[Piece], Result], pieces: Iterator[Piece]) -> Iterator[Result]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kfx.stats.sources._blocks import Block, Buffers, ParsedRows
+from kfx.stats.sources._blocks import LONGEST, Block, Buffers, ParsedRows
 from kfx.stats.sources._quotes import OpenQuotes
 from kfx.stats.sources._utf8 import NOT_UTF8, is_utf8
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_OPEN = "opens a quote that is never closed"
+_OPEN = f"opens a quote that is never closed (a quoted value takes up to {LONGEST >> 20} MiB)"
 _PIECE = 512 << 10  # bytes that stay in the processor's cache until Arrow has converted their last column
 
 

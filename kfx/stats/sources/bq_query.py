@@ -157,19 +157,21 @@ def _parse(uri: str) -> tuple[dict[str, str], str]:
     return settings, rest.strip()
 
 
-def byte_limit(text: str = "") -> int:
+def byte_limit(text: str = "", name: str = "max_bytes") -> int:
     """Returns how many bytes queries may be billed for: what the text says, else KFX_BIGQUERY_MAX_BYTES, else 100 GiB.
 
     Args:
         text: Such as 500GiB or 2TiB; empty for the default.
+        name: What the text was given as, for messages.
 
     Raises:
         UsageError: It is no size.
     """
-    text = text or os.environ.get(MAX_BYTES) or _DEFAULT_MAX_BYTES
+    if not text:
+        text, name = os.environ.get(MAX_BYTES) or _DEFAULT_MAX_BYTES, MAX_BYTES
     match = _SIZE.match(text)
     if not match:
-        raise UsageError(f"max_bytes is {text!r}; write a size such as 500GiB or 2TiB.")
+        raise UsageError(f"{name} is {text!r}; write a size such as 500GiB or 2TiB.")
     return int(float(match[1]) * 1024 ** _UNITS.index(match[2] or ""))
 
 
