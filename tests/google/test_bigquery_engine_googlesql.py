@@ -6,11 +6,14 @@ error in BigQuery is one here, names and types are resolved as there. bqemulator
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import math
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -90,3 +93,23 @@ def test_slices_weights_lists_and_structs(googlesql: GoogleSql, monkeypatch: pyt
     sqls = ("SELECT STRUCT(v AS l, country) FROM example.l AS v, example.country WHERE v > 1",)
     found = generate("bq://p.d.t", StatsOptions(slice_sqls=sqls), engine_name="bigquery")
     assert [dataset.name for dataset in found.datasets] == ["All Examples", "l_2_country_DE", "l_3_country_DE"]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("real", [1e17, 1 / 3, 123456789012345680.0, -2.0, 1e-7, math.inf], pa.float64()),
+        ("exact", [decimal.Decimal(text) for text in ("0", "2.25", "-100", "0.000000001")], pa.decimal128(38, 9)),
+        ("moment", [dt.datetime(1, 1, 1), dt.datetime(2026, 1, 2, 3, 4, 5, 6)], pa.timestamp("us", "UTC")),
+    ],
+)
+def test_named_slices_are_written_as_googlesql_writes_them(
+    googlesql: GoogleSql, monkeypatch: pytest.MonkeyPatch, name: str, values: list[Any], kind: pa.DataType
+) -> None:
+    """Every value is found by the name the engine arrow gives its slice."""
+    table = pa.table({"x": list(range(len(values))), name: pa.array(values, kind)})
+    for value in table[name].to_pylist():
+        options = StatsOptions(slice_features=(Slice.parse(f"{name}={value}"),), feature_allowlist=("x",))
+        compare(googlesql, monkeypatch, table, options)
+        found = generate("bq://p.d.t", options, engine_name="bigquery")
+        assert [dataset.name for dataset in found.datasets] == ["All Examples", f"{name}_{value}"]
