@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,20 @@ def test_slices_are_counted_over_the_whole_table(tmp_path: Path, suffix: str, mo
     write(pa.table({"a": list(range(400)), "b": [f"b{at}" for at in range(400)]}), tmp_path / f"crossed.{suffix}")
     crossed = generate(str(tmp_path / f"crossed.{suffix}"), StatsOptions(slice_features=(Slice.parse("a,b"),)))
     assert {dataset.name for dataset in crossed.datasets[1:]} == {f"a_{at}_b_b{at}" for at in range(400)}
+
+
+@pytest.mark.parametrize("values", [3, 50, 400])
+def test_crossed_slices_hold_their_rows_however_many_values_there_are(values: int) -> None:
+    """Few values, many, and more combinations than two bytes number; rows that lack one are in none."""
+    at = range(3000)
+    columns = {
+        "a": [None if row % 7 == 0 else row % values for row in at],
+        "b": [None if row % 11 == 0 else f"b{row % values // 2}" for row in at],
+    }
+    found = datasets(pa.table(columns), slice_features=(Slice.parse("a,b"),))
+    pairs = zip(columns["a"], columns["b"], strict=True)
+    expected = Counter(f"a_{one}_b_{other}" for one, other in pairs if one is not None and other is not None)
+    assert {name: dataset.num_examples for name, dataset in list(found.items())[1:]} == expected
 
 
 def write(rows: pa.Table, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,8 @@ ALL = "All Examples"
 """TFDV's name for the whole table where there are slices; alone it has none."""
 
 _SAMPLE_BLOCK = 1 << 16
-_FAST_NUMBERS = 1 << 16  # numpy sorts numbers of two bytes by radix
+_FAST_NUMBERS = 1 << 16  # numpy sorts numbers of two bytes by radix ...
+_FEW_NUMBERS = 32  # ... and finds so few of them one by one in less time
 MOST_SLICES = 1000
 """More slices than this, over the whole table, are a mistake."""
 
@@ -149,23 +150,40 @@ def _check_kind(column: pa.Field, *, is_weight: bool) -> None:
 
 def _slices(batch: pa.RecordBatch, by: Slice) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
     """Yields name and rows of each slice; rows in which a column is missing are in none."""
-    import numpy as np
-
     coded = [_coded(batch.column(name), wanted) for name, wanted in zip(by.columns, by.values, strict=True)]
-    rows = np.flatnonzero(np.logical_and.reduce([codes >= 0 for _, codes in coded]))
-    # Rows of one slice have one number, and stand together in the order.
-    numbers = np.zeros(len(rows), np.int64)
-    for _, codes in coded:
-        chosen = codes[rows].astype(np.int64)
-        numbers = numbers * (int(chosen.max(initial=0)) + 1) + chosen
-        if numbers.max(initial=0) >= _FAST_NUMBERS:
-            _, numbers = np.unique(numbers, return_inverse=True)
-    few = numbers.max(initial=0) < _FAST_NUMBERS
-    order = np.argsort(numbers.astype(np.uint16) if few else numbers, kind="stable")
-    for members in np.split(rows[order], np.flatnonzero(np.diff(numbers[order])) + 1) if len(rows) else ():
+    for members in _together(*_combined([(len(values), codes) for values, codes in coded])):
         found = [_text(values[int(codes[members[0]])].as_py()) for values, codes in coded]
         # TFDV's names: column_value, crossed ones joined.
         yield "_".join(f"{column}_{value}" for column, value in zip(by.columns, found, strict=True)), members
+
+
+def _combined(coded: Sequence[tuple[int, npt.NDArray[Any]]]) -> tuple[npt.NDArray[Any], int]:
+    """Returns a number for each row, equal where all codes are, -1 where one is, and what all numbers are below."""
+    import numpy as np
+
+    below, numbers = coded[0]
+    for size, codes in coded[1:]:
+        numbers = np.where((numbers < 0) | (codes < 0), -1, numbers.astype(np.int64) * size + codes)
+        below *= size
+        if below > _FAST_NUMBERS:
+            distinct, numbers = np.unique(numbers, return_inverse=True)
+            missing = len(distinct) and distinct[0] == -1
+            numbers, below = numbers - int(missing), len(distinct)
+    return numbers, below
+
+
+def _together(numbers: npt.NDArray[Any], below: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Yields the rows of each number that some row has; those of -1 are left out."""
+    import numpy as np
+
+    if below <= _FEW_NUMBERS:
+        yield from (rows for number in range(below) if len(rows := np.flatnonzero(numbers == number)))
+        return
+    rows = np.flatnonzero(numbers >= 0)
+    if len(rows):
+        kept = numbers[rows].astype(np.uint16 if below <= _FAST_NUMBERS else np.int64)
+        order = np.argsort(kept, kind="stable")
+        yield from np.split(rows[order], np.flatnonzero(np.diff(kept[order])) + 1)
 
 
 def _coded(array: pa.Array, wanted: frozenset[str] | None) -> tuple[pa.Array, npt.NDArray[Any]]:
