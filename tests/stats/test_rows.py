@@ -223,7 +223,7 @@ def test_slices_are_counted_over_the_whole_table(tmp_path: Path, suffix: str, mo
 def test_crossed_slices_hold_their_rows_however_many_values_there_are(values: int) -> None:
     """Few values, many, and more combinations than two bytes number; rows that lack one are in none."""
     at = range(3000)
-    columns = {
+    columns: dict[str, list[Any]] = {
         "a": [None if row % 7 == 0 else row % values for row in at],
         "b": [None if row % 11 == 0 else f"b{row % values // 2}" for row in at],
     }
