@@ -67,6 +67,12 @@ def test_what_is_not_there(bucket: Any, uri: str) -> None:
         open_source(named)
 
 
+def test_a_pattern_that_is_no_glob(bucket: Any) -> None:
+    """What the client does not take as a pattern is the user's error, in one sentence."""
+    with pytest.raises(UsageError, match=r"\*\*\.json' is no glob that .*'\*\*' can only be an entire path component"):
+        open_source(f"gs://{bucket.name}/d/**.json")
+
+
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_a_command_ends_without_a_word_of_gcsfs(bucket: Any, tmp_path: Path, suffix: str) -> None:
     """Every object is closed, so that nothing is still being fetched when the program ends."""

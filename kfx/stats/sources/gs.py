@@ -40,7 +40,10 @@ def open_uri(uri: str) -> Source:
 
     files = bucket_files()
     with refusals(uri):
-        found = _matches(files, uri)
+        try:
+            found = _matches(files, uri)
+        except ValueError as error:  # `**` beside other characters
+            raise UsageError(f"{uri!r} is no glob that Cloud Storage's client takes: {error}") from error
     if not found:
         raise UsageError(f"No object of a table matches {uri!r}.")
     return open_files(uri, pafs.PyFileSystem(pafs.FSSpecHandler(files)), found)
