@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from kfx.errors import UsageError
 from kfx.stats import bad_rows, contents, place, tfrecord
-from kfx.stats.datasets import WHOLE
 from kfx.stats.report import render
 from kfx.stats.report.feature import feature_model
-from kfx.stats.schema.view import whole
+from kfx.stats.schema.view import WHOLE, whole
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2

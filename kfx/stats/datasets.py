@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kfx.stats.schema.view import DEFAULT_SLICE
+from kfx.stats.schema.view import WHOLE
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import statistics_pb2
-
-WHOLE = ("", DEFAULT_SLICE)
-"""Names of the data set of all rows: none where there are no slices, TFDV's where there are."""
 
 
 def whole_first(

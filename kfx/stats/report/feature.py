@@ -20,11 +20,6 @@ _OWN = re.compile(r"(unit|approximate|quantile_rank_error|num_bad_rows|bad_rows|
 Json = Any
 
 
-def feature_path(feature: statistics_pb2.FeatureNameStatistics) -> tuple[str, ...]:
-    """Returns a feature's path; TFDV before 0.15 wrote a name instead."""
-    return tuple(feature.path.step) or (feature.name,)
-
-
 def feature_model(
     feature: statistics_pb2.FeatureNameStatistics, rows: int, *, by_weight: bool = False
 ) -> dict[str, Json]:

@@ -16,9 +16,9 @@ from kfx.stats.report.anomalies import (
     lines_by_reason,
 )
 from kfx.stats.report.changes import changes, difference
-from kfx.stats.report.feature import clipped, feature_model, feature_path, number
+from kfx.stats.report.feature import clipped, feature_model, number
 from kfx.stats.report.findings import Finding, findings
-from kfx.stats.schema.view import has_weights
+from kfx.stats.schema.view import feature_path, has_weights
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2

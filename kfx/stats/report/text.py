@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,11 +11,11 @@ from rich.cells import cell_len, set_cell_size
 from kfx.stats import bad_rows
 from kfx.stats.datasets import has_slices, whole_first
 from kfx.stats.report.anomalies import anomalies_of_dataset, anomalies_of_features
-from kfx.stats.report.feature import feature_model, feature_path
+from kfx.stats.report.feature import feature_model
 from kfx.stats.report.findings import findings, percent
 from kfx.stats.report.model import page_model
-from kfx.stats.schema.view import has_weights
-from kfx.stats.wording import counted, printable
+from kfx.stats.schema.view import feature_path, has_weights
+from kfx.stats.wording import counted, moment, printable
 
 if TYPE_CHECKING:
     from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
@@ -32,8 +31,6 @@ _NARROWEST_SIDE = 16
 _ROOMY = 110  # cells of a line that holds numbers of six digits
 _MOST_NOTES = 20
 _NO_FIGURE = "-"
-_DAY_US = 86_400_000_000
-_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # years 1 to 9999, in days since 1970-01-01: what datetime holds
 
 Model = dict[str, Any]
 
@@ -199,13 +196,7 @@ def _missing(model: Model) -> str:
 def _moment(value: Any, unit: str) -> str:
     if value is None or isinstance(value, str):
         return value or _NO_FIGURE
-    days = unit.startswith("days")
-    if not unit.endswith("1970-01-01"):
-        return f"{value / 1e6:,.6g} s"
-    if not _FIRST_DAY < value / (1 if days else _DAY_US) < _LAST_DAY:
-        return _number(value, 6)
-    moment = dt.datetime(1970, 1, 1) + (dt.timedelta(days=value) if days else dt.timedelta(microseconds=value))
-    return f"{moment:%Y-%m-%d}" if days or moment.time() == dt.time() else f"{moment:%Y-%m-%d %H:%M}"
+    return moment(value, unit) or _number(value, 6)
 
 
 def _number(value: Any, digits: int) -> str:

@@ -43,8 +43,7 @@ def compare_task(
         anomalies: The kfp artifact whose path becomes a folder with anomalies.pbtxt, .json, .txt and report.html.
         report: The kfp artifact whose path becomes the page.
         previous: The kfp artifact of other statistics, or None.
-        previous_uri: Address of a folder with the statistics of the last accepted run; none there is a first run. What
-            is accepted now is stored there.
+        previous_uri: Folder of the last accepted run's statistics, which is stored there; none is a first run.
         serving: The kfp artifact of statistics of serving data, or None.
         serving_uri: Address of such statistics.
         schema_uri: Address of a schema whose comparators are used.
@@ -59,8 +58,7 @@ def compare_task(
 
     Raises:
         AnomaliesError: The gate is shut. Nothing is stored then.
-        UsageError: Two of a kind are given, something cannot be read, an argument is wrong, or `previous_uri` is no
-            folder of the component's own.
+        UsageError: Two of a kind are given, something cannot be read, or an argument is wrong.
     """
     if previous_uri:
         _check_place(previous_uri, store=store)
@@ -75,13 +73,12 @@ def compare_task(
         "drift": _other("previous", previous, previous_uri, first_run=True),
         "skew": _other("serving", serving, serving_uri, first_run=False),
     }
-    title = str(statistics.metadata.get("source") or "statistics")
     found, lines, shown = _compared(computed, others, terms)
-    publish(found, lines, anomalies, report, title, shown)
+    publish(found, lines, anomalies, report, str(statistics.metadata.get("source") or "statistics"), shown)
     if len(shown) == 1:
         print("There is nothing to compare with yet: this run passes.")
-    every = {name for one in shown.values() for name in names(one)}
     compared = " and ".join(name for name in shown if name != _THIS)
+    every = {name for one in shown.values() for name in names(one)}
     gate.check(lines, fail_on, every, compared, f"{anomalies.uri}/{artifact.REPORT}")
     if previous_uri and store:
         accept(computed, previous_uri)

@@ -25,6 +25,9 @@ _PLAIN_STEP = re.compile(r"\([^()]*\)|[^().']+")
 DEFAULT_SLICE = "All Examples"
 """What TFDV calls the data set of all rows where there are slices."""
 
+WHOLE = ("", DEFAULT_SLICE)
+"""Names of the data set of all rows: none where there are no slices, TFDV's where there are."""
+
 
 @dataclass(frozen=True)
 class FeatureView:
@@ -223,7 +226,7 @@ def whole(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> statistics
     if len(statistics.datasets) == 1:
         return statistics.datasets[0]
     for dataset in statistics.datasets:
-        if dataset.name in ("", DEFAULT_SLICE):
+        if dataset.name in WHOLE:
             return dataset
     names = ", ".join(repr(dataset.name) for dataset in statistics.datasets) or "nothing"
     raise UsageError(f"The statistics hold {names}, and no data set of all rows, which is named {DEFAULT_SLICE!r}.")
